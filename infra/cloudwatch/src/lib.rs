@@ -1,0 +1,3 @@
+//! CloudWatch on the laptop. So far: the log store.
+
+pub mod logs;

@@ -1,0 +1,4 @@
+//! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
+
+pub mod gateway;
+pub mod lambda;

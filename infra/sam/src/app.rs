@@ -1,0 +1,169 @@
+//! The checked application: what a template declares, resolved, as the local AWS runs it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything of a template that the local AWS can run, with what it leaves out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// The WebSocket APIs (`AWS::ApiGatewayV2::Api` with `ProtocolType: WEBSOCKET`,
+    /// `AWS::Serverless::WebSocketApi`), in the template's order.
+    pub apis: Vec<WebSocketApi>,
+    /// Lambda functions by logical id.
+    pub functions: BTreeMap<String, Function>,
+    /// DynamoDB tables, in the template's order.
+    pub tables: Vec<Table>,
+    /// CloudWatch log groups, in the template's order.
+    pub log_groups: Vec<LogGroup>,
+    /// `Outputs` by name, resolved.
+    pub outputs: BTreeMap<String, String>,
+    /// Resources that deploy to AWS and that the local AWS does not run.
+    pub ignored: Vec<Ignored>,
+}
+
+/// One WebSocket API with its routes and stages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WebSocketApi {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// What `!Ref` gives: ten characters like AWS's, derived from the stack and the logical id.
+    pub id: String,
+    /// `Name`, or the logical id.
+    pub name: String,
+    /// `RouteSelectionExpression`, unparsed: `$request.body.action`.
+    pub route_selection_expression: String,
+    /// The routes by `RouteKey`.
+    pub routes: BTreeMap<String, Route>,
+    /// The stages by name.
+    pub stages: BTreeMap<String, Stage>,
+}
+
+/// One route and what it calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// `$connect`, `$disconnect`, `$default` or the API's own.
+    pub key: String,
+    /// What runs for it; `None` when the route has no target.
+    pub integration: Option<Integration>,
+    /// Whether the integration's answer goes back to the client: the route names
+    /// `RouteResponseSelectionExpression` and has a `RouteResponse` with the key `$default`.
+    pub two_way: bool,
+}
+
+/// An integration and its time limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integration {
+    /// What is called.
+    pub target: Target,
+    /// `TimeoutInMillis`, 29 s when absent.
+    pub timeout: Duration,
+}
+
+/// What an integration calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// `AWS_PROXY` to a function of this template, by logical id.
+    Function(String),
+    /// Anything that the local AWS does not call yet, with the reason in words; the route
+    /// answers as AWS does for a broken integration.
+    Unsupported(String),
+}
+
+/// One stage of an API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// `StageName`.
+    pub name: String,
+    /// `StageVariables`.
+    pub variables: BTreeMap<String, String>,
+    /// `AccessLogSettings`, when the stage has them.
+    pub access_log: Option<AccessLog>,
+}
+
+/// `AccessLogSettings` of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The log group's name, from `DestinationArn`.
+    pub group: String,
+    /// The line with its `$context` variables, one line.
+    pub format: String,
+}
+
+/// One Lambda function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// What `!Ref` gives: `FunctionName`, or `{stack}-{logical id}`.
+    pub name: String,
+    /// `Handler`.
+    pub handler: String,
+    /// `Timeout`, 3 s when absent.
+    pub timeout: Duration,
+    /// `MemorySize` in MB, 128 when absent.
+    pub memory_mb: u32,
+    /// `Environment.Variables`, resolved, `Globals` included.
+    pub environment: BTreeMap<String, String>,
+    /// `LoggingConfig.LogGroup`, or `/aws/lambda/{name}`.
+    pub log_group: String,
+    /// `LoggingConfig.LogFormat`: whether the function's log is JSON (else text).
+    pub json_logs: bool,
+    /// `ReservedConcurrentExecutions`.
+    pub reserved_concurrency: Option<u32>,
+    /// Where its program comes from.
+    pub code: Code,
+}
+
+/// Where a function's program comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// `Metadata: BuildMethod: rust-cargolambda`: cargo builds it.
+    Cargo {
+        /// `CodeUri`, absolute: the folder of the package's `Cargo.toml`.
+        package: PathBuf,
+        /// `Metadata.BuildProperties.Binary`, or else `Handler` (as SAM does) unless it is
+        /// `bootstrap`; `None`: the package's only binary.
+        binary: Option<String>,
+    },
+    /// A folder that holds an executable `bootstrap`.
+    Bootstrap(PathBuf),
+    /// Not runnable here, with the reason in words.
+    Unrunnable(String),
+}
+
+/// One DynamoDB table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// What `!Ref` gives: `TableName`, or `{stack}-{logical id}`.
+    pub name: String,
+    /// The body of a `CreateTable` call: `TableName`, `KeySchema`, `AttributeDefinitions`,
+    /// `BillingMode`, indexes and stream, as DynamoDB's API spells them.
+    pub create: serde_json::Value,
+    /// `TimeToLiveSpecification.AttributeName`, when enabled.
+    pub ttl_attribute: Option<String>,
+}
+
+/// One CloudWatch log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// `LogGroupName`, or `{stack}-{logical id}`.
+    pub name: String,
+    /// `RetentionInDays`; `None` keeps for ever.
+    pub retention_days: Option<u32>,
+}
+
+/// A resource that the local AWS leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// Its `Type`.
+    pub resource_type: String,
+    /// Where it stands: 1-based line in the template.
+    pub line: usize,
+}
