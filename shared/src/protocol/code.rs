@@ -1,0 +1,98 @@
+//! The protocol's error and disconnect codes, with the texts that clients see.
+
+use serde::Serialize;
+
+/// What an error reply says: a code that the client library acts upon, and words for people.
+///
+/// The numbers are the protocol's own; a client library retries by itself when
+/// [`ErrorCode::is_temporary`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// Something failed on our side; trying again may help.
+    Internal,
+    /// The client did not say who it is, or may not be who it says.
+    Unauthorized,
+    /// The channel's namespace does not exist.
+    UnknownChannel,
+    /// The namespace does not allow this to this client.
+    PermissionDenied,
+    /// No such command.
+    MethodNotFound,
+    /// The connection is subscribed to the channel already.
+    AlreadySubscribed,
+    /// Too many channels, or too large a publication.
+    LimitExceeded,
+    /// The command's content is not valid.
+    BadRequest,
+    /// The command exists, but is not switched on.
+    NotAvailable,
+    /// The platform asked to slow down.
+    TooManyRequests,
+}
+
+impl ErrorCode {
+    /// The protocol's number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Internal => 100,
+            Self::Unauthorized => 101,
+            Self::UnknownChannel => 102,
+            Self::PermissionDenied => 103,
+            Self::MethodNotFound => 104,
+            Self::AlreadySubscribed => 105,
+            Self::LimitExceeded => 106,
+            Self::BadRequest => 107,
+            Self::NotAvailable => 108,
+            Self::TooManyRequests => 111,
+        }
+    }
+
+    /// The words that go to the client.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Internal => "internal server error",
+            Self::Unauthorized => "unauthorized",
+            Self::UnknownChannel => "unknown channel",
+            Self::PermissionDenied => "permission denied",
+            Self::MethodNotFound => "method not found",
+            Self::AlreadySubscribed => "already subscribed",
+            Self::LimitExceeded => "limit exceeded",
+            Self::BadRequest => "bad request",
+            Self::NotAvailable => "not available",
+            Self::TooManyRequests => "too many requests",
+        }
+    }
+
+    /// Whether the client library may try the same command again.
+    #[must_use]
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::Internal | Self::TooManyRequests)
+    }
+
+    /// Whether the fault is ours and not the client's.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Internal)
+    }
+}
+
+/// Why a client is told, in band, to go away. The WebSocket API cannot choose close codes
+/// (`DeleteConnection` takes none), so the push carries it and the client library closes.
+///
+/// Codes 3500 to 3999 and 4500 to 4999 stop a client for good; others let it reconnect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DisconnectCode {
+    /// The protocol's number.
+    pub code: u32,
+    /// The words that go to the client.
+    pub reason: &'static str,
+}
+
+impl DisconnectCode {
+    /// The frame cannot be understood as commands: a fault of the client's program.
+    pub const BAD_REQUEST: Self = Self { code: 3501, reason: "bad request" };
+    /// The connection's row is gone or closed: only a new connection can go on.
+    pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
+}

@@ -1,0 +1,88 @@
+//! Commands: what a client asks for.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// One command: the number that its reply repeats, and what it asks for.
+#[derive(Debug)]
+pub struct Command {
+    /// Chosen by the client; `0` (or absent) wants no reply.
+    pub id: u32,
+    /// What is asked.
+    pub method: Method,
+}
+
+/// What a command asks for, with its content.
+#[derive(Debug)]
+pub enum Method {
+    /// Says who the client is; the first command of a connection.
+    Connect(Connect),
+    /// Receives a channel's publications from now on.
+    Subscribe(Subscribe),
+    /// Stops receiving them.
+    Unsubscribe(Unsubscribe),
+    /// Sends data to a channel's subscribers.
+    Publish(Publish),
+    /// Asks for an answer, nothing else.
+    Ping,
+    /// One-way data for the application; wants no reply.
+    Send,
+    /// A command of the protocol that this service does not offer, by name.
+    Unavailable(&'static str),
+}
+
+impl Method {
+    /// The command's name as the protocol spells it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Subscribe(_) => "subscribe",
+            Self::Unsubscribe(_) => "unsubscribe",
+            Self::Publish(_) => "publish",
+            Self::Ping => "ping",
+            Self::Send => "send",
+            Self::Unavailable(name) => name,
+        }
+    }
+}
+
+/// Content of `connect`. Unknown fields are ignored, as everywhere in the protocol.
+#[derive(Debug, Default, Deserialize)]
+pub struct Connect {
+    /// A JWT; empty when the client has none.
+    #[serde(default)]
+    pub token: String,
+    /// The client library's name, such as `js`.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// Content of `subscribe`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Subscribe {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+    /// A subscription JWT; empty when the client has none.
+    #[serde(default)]
+    pub token: String,
+}
+
+/// Content of `unsubscribe`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Unsubscribe {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+}
+
+/// Content of `publish`.
+#[derive(Debug, Deserialize)]
+pub struct Publish {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+    /// Any JSON, passed on as it came.
+    pub data: Option<Box<RawValue>>,
+}

@@ -1,0 +1,111 @@
+//! Replies and pushes: what a client is told.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use super::code::{DisconnectCode, ErrorCode};
+
+/// The answer to one command.
+#[derive(Debug, Serialize)]
+pub struct Reply {
+    /// The command's number.
+    pub id: u32,
+    /// The result under the command's name, or the error.
+    #[serde(flatten)]
+    pub body: ReplyBody,
+}
+
+impl Reply {
+    /// An error reply.
+    #[must_use]
+    pub const fn error(id: u32, code: ErrorCode) -> Self {
+        Self { id, body: ReplyBody::Error(ErrorReply(code)) }
+    }
+}
+
+/// The one member beside `id`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyBody {
+    /// The command failed.
+    Error(ErrorReply),
+    /// The client is known.
+    Connect(ConnectResult),
+    /// The subscription holds: publications from now on arrive.
+    Subscribe(Empty),
+    /// The subscription is gone.
+    Unsubscribe(Empty),
+    /// The publication was handed to the subscribers that were there.
+    Publish(Empty),
+    /// We are here.
+    Ping(Empty),
+}
+
+/// An empty object: `{}`.
+#[derive(Debug, Default, Serialize)]
+pub struct Empty {}
+
+/// An [`ErrorCode`] as the protocol writes it.
+#[derive(Debug)]
+pub struct ErrorReply(pub ErrorCode);
+
+impl Serialize for ErrorReply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &self.0.number())?;
+        map.serialize_entry("message", self.0.message())?;
+        if self.0.is_temporary() {
+            map.serialize_entry("temporary", &true)?;
+        }
+        map.end()
+    }
+}
+
+/// Content of the reply to `connect`.
+#[derive(Debug, Serialize)]
+pub struct ConnectResult {
+    /// The connection id; other clients see it as the publisher's.
+    pub client: String,
+    /// This service's version.
+    pub version: &'static str,
+    /// Seconds between pings of the server: `0`, as there is no process to send them.
+    pub ping: u32,
+    /// Whether the client must answer pings.
+    pub pong: bool,
+}
+
+/// Something that a client is told without having asked.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Push<'a> {
+    /// A publication in a channel.
+    #[serde(untagged)]
+    Publication {
+        /// The channel's name.
+        channel: &'a str,
+        /// What was published.
+        #[serde(rename = "pub")]
+        publication: Publication<'a>,
+    },
+    /// The client shall close.
+    Disconnect(DisconnectCode),
+}
+
+/// What was published, and by whom.
+#[derive(Debug, Serialize)]
+pub struct Publication<'a> {
+    /// The publisher's JSON, as it came.
+    pub data: &'a RawValue,
+    /// Who published.
+    pub info: ClientInfo<'a>,
+}
+
+/// A client, as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientInfo<'a> {
+    /// The user's id; empty for an anonymous client.
+    pub user: &'a str,
+    /// The connection id.
+    pub client: &'a str,
+}
