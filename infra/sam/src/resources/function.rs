@@ -1,0 +1,119 @@
+//! `AWS::Lambda::Function` and `AWS::Serverless::Function`: their properties are the same, but for
+//! where the code is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Created, code};
+use crate::app::Function;
+use crate::identity::physical_name;
+use crate::properties::Properties;
+use crate::scope::Scope;
+
+const MEMBERS: [&str; 30] = [
+    "Architectures",
+    "CapacityProviderConfig",
+    "CodeSigningConfigArn",
+    "Description",
+    "DurableConfig",
+    "Environment",
+    "EphemeralStorage",
+    "FileSystemConfigs",
+    "FunctionName",
+    "FunctionScalingConfig",
+    "Handler",
+    "ImageConfig",
+    "KmsKeyArn",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "PackageType",
+    "PermissionsBoundary",
+    "ProvisionedConcurrencyConfig",
+    "PublishToLatestPublished",
+    "RecursiveLoop",
+    "ReservedConcurrentExecutions",
+    "Role",
+    "Runtime",
+    "RuntimeManagementConfig",
+    "SnapStart",
+    "Tags",
+    "TenancyConfig",
+    "Timeout",
+    "VpcConfig",
+];
+
+const LAMBDA_ONLY: [&str; 3] = ["Code", "DeadLetterConfig", "TracingConfig"];
+
+const SAM_ONLY: [&str; 18] = [
+    "AssumeRolePolicyDocument",
+    "AutoPublishAlias",
+    "AutoPublishAliasAllProperties",
+    "AutoPublishCodeSha256",
+    "CodeUri",
+    "DeadLetterQueue",
+    "DeploymentPreference",
+    "EventInvokeConfig",
+    "FunctionUrlConfig",
+    "ImageUri",
+    "InlineCode",
+    "Policies",
+    "PropagateTags",
+    "RolePath",
+    "SourceKMSKeyArn",
+    "Tracing",
+    "VersionDeletionPolicy",
+    "VersionDescription",
+];
+
+pub(super) fn read(created: &[Created<'_>], scope: &Scope<'_>, folder: &Path) -> BTreeMap<String, Function> {
+    let mut functions = BTreeMap::new();
+    for created in created {
+        let own: &[&str] = match created.resource.kind.as_str() {
+            "AWS::Lambda::Function" => &LAMBDA_ONLY,
+            "AWS::Serverless::Function" => &SAM_ONLY,
+            _ => continue,
+        };
+        let properties = created.properties(scope);
+        properties.check_names(&[own, MEMBERS.as_slice()].concat());
+        let function = function(created, &properties, scope, folder);
+        functions.insert(function.logical_id.clone(), function);
+    }
+    functions
+}
+
+fn function(
+    created: &Created<'_>,
+    properties: &Properties<'_>,
+    scope: &Scope<'_>,
+    folder: &Path,
+) -> Function {
+    let name = physical_name(scope, created.resource);
+    let logging = properties.map("LoggingConfig");
+    if let Some(logging) = &logging {
+        logging.check_names(&["ApplicationLogLevel", "LogFormat", "LogGroup", "SystemLogLevel"]);
+    }
+    let log_group = logging.and_then(|logging| logging.text("LogGroup"));
+    let format = logging.and_then(|logging| logging.one_of("LogFormat", &["JSON", "Text"]));
+    Function {
+        logical_id: created.resource.id.clone(),
+        handler: properties.text("Handler").unwrap_or_default(),
+        timeout: Duration::from_secs(u64::from(properties.number("Timeout", 1..=900).unwrap_or(3))),
+        memory_mb: properties.number("MemorySize", 128..=32_768).unwrap_or(128),
+        environment: environment(properties),
+        log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
+        json_logs: format.as_deref() == Some("JSON"),
+        reserved_concurrency: properties.number("ReservedConcurrentExecutions", 0..=u32::MAX),
+        code: code::read(created.resource, properties, folder),
+        name,
+    }
+}
+
+fn environment(properties: &Properties<'_>) -> BTreeMap<String, String> {
+    let Some(environment) = properties.map("Environment") else { return BTreeMap::new() };
+    for (name, at) in environment.names().filter(|(name, _)| *name != "Variables") {
+        properties.report(at, &format!("`Environment` has only `Variables`; move `{name}` under it"));
+    }
+    environment.map("Variables").map(|variables| variables.variables()).unwrap_or_default()
+}

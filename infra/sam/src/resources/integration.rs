@@ -1,0 +1,109 @@
+//! `AWS::ApiGatewayV2::Integration`: what it calls, as far as the local AWS can call it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::app::{Function, Integration, Target};
+use crate::properties::Properties;
+
+const MEMBERS: [&str; 18] = [
+    "ApiId",
+    "ConnectionId",
+    "ConnectionType",
+    "ContentHandlingStrategy",
+    "CredentialsArn",
+    "Description",
+    "IntegrationMethod",
+    "IntegrationSubtype",
+    "IntegrationType",
+    "IntegrationUri",
+    "PassthroughBehavior",
+    "PayloadFormatVersion",
+    "RequestParameters",
+    "RequestTemplates",
+    "ResponseParameters",
+    "TemplateSelectionExpression",
+    "TimeoutInMillis",
+    "TlsConfig",
+];
+
+/// API Gateway's longest wait for a WebSocket integration, and the one when none is set.
+const LONGEST_MILLIS: u32 = 29_000;
+
+pub(super) fn read(properties: &Properties<'_>, functions: &BTreeMap<String, Function>) -> Integration {
+    properties.check_names(&MEMBERS);
+    properties.require("IntegrationType");
+    let kinds = ["AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"];
+    let kind = properties.one_of("IntegrationType", &kinds).unwrap_or_default();
+    let millis = properties.number("TimeoutInMillis", 50..=LONGEST_MILLIS).unwrap_or(LONGEST_MILLIS);
+    let target = match kind.as_str() {
+        "AWS_PROXY" => proxy_target(properties, functions),
+        _ => Target::Unsupported(format!(
+            "an integration of type {kind} is not run locally, only AWS_PROXY is"
+        )),
+    };
+    Integration { target, timeout: Duration::from_millis(u64::from(millis)) }
+}
+
+fn proxy_target(properties: &Properties<'_>, functions: &BTreeMap<String, Function>) -> Target {
+    let uri = properties.required_text("IntegrationUri");
+    let method = properties.text("IntegrationMethod").unwrap_or_else(|| "POST".to_owned());
+    if method != "POST" {
+        return Target::Unsupported(format!("Lambda is invoked with the method POST, and not {method}"));
+    }
+    if properties.has("ContentHandlingStrategy") {
+        let reason = "an integration with a ContentHandlingStrategy is not run locally yet";
+        return Target::Unsupported(reason.to_owned());
+    }
+    let Some(name) = function_name(&uri) else {
+        return Target::Unsupported(format!(
+            "its IntegrationUri is not that of a Lambda invocation \
+             (arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations): `{uri}`"
+        ));
+    };
+    match functions.values().find(|function| function.name == name) {
+        Some(function) => Target::Function(function.logical_id.clone()),
+        None => Target::Unsupported(format!("the function `{name}` is not part of this template")),
+    }
+}
+
+/// The function's name in `arn:…:lambda:path/…/functions/{function's ARN}/invocations`, whatever
+/// version or alias the ARN ends with.
+fn function_name(uri: &str) -> Option<&str> {
+    let (start, rest) = uri.split_once("/functions/")?;
+    let arn = rest.strip_suffix("/invocations")?;
+    let gateway = start.split(':').nth(2)? == "apigateway" && start.contains(":lambda:path/");
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "lambda", _, _, "function", name] | ["arn", _, "lambda", _, _, "function", name, _]
+            if gateway =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::function_name;
+
+    fn check(function: &str, expected: Option<&str>) {
+        let uri =
+            format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{function}/invocations");
+        assert_eq!(function_name(&uri), expected, "{uri}");
+    }
+
+    #[test]
+    fn a_function_is_named_by_its_arn_with_or_without_a_qualifier() {
+        check("arn:aws:lambda:eu-west-1:123456789012:function:chat", Some("chat"));
+        check("arn:aws:lambda:eu-west-1:123456789012:function:chat:live", Some("chat"));
+        check(
+            "arn:aws:lambda:eu-west-1:123456789012:function:${stageVariables.f}",
+            Some("${stageVariables.f}"),
+        );
+        check("chat", None);
+        assert_eq!(function_name("arn:aws:lambda:eu-west-1:123456789012:function:chat"), None);
+        assert_eq!(function_name("https://example.com/functions/a/invocations"), None);
+    }
+}

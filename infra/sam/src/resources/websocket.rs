@@ -1,0 +1,247 @@
+//! `AWS::ApiGatewayV2::*` with `ProtocolType: WEBSOCKET`: APIs, their routes and stages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Created, access_log, integration};
+use crate::app::{Function, Integration, Route, Stage, Target, WebSocketApi};
+use crate::identity;
+use crate::properties::Properties;
+use crate::scope::Scope;
+use crate::value::Data;
+
+/// The APIs, and every resource that is part of one.
+pub(super) struct Apis {
+    pub(super) apis: Vec<WebSocketApi>,
+    /// Logical ids.
+    pub(super) used: BTreeSet<String>,
+}
+
+/// What is read of one API.
+struct Reader<'a, 'b> {
+    created: &'a [Created<'a>],
+    scope: &'a Scope<'a>,
+    functions: &'b BTreeMap<String, Function>,
+    api_id: String,
+    used: &'b mut BTreeSet<String>,
+}
+
+pub(super) fn read(
+    created: &[Created<'_>],
+    scope: &Scope<'_>,
+    functions: &BTreeMap<String, Function>,
+) -> Apis {
+    let (mut apis, mut used) = (Vec::new(), BTreeSet::new());
+    for api in created.iter().filter(|created| created.resource.kind == "AWS::ApiGatewayV2::Api") {
+        let properties = api.properties(scope);
+        check_api(&properties);
+        if properties.one_of("ProtocolType", &["HTTP", "WEBSOCKET"]).as_deref() != Some("WEBSOCKET") {
+            continue;
+        }
+        used.insert(api.resource.id.clone());
+        let api_id = identity::api_id(scope, api.resource);
+        let mut reader = Reader { created, scope, functions, api_id: api_id.clone(), used: &mut used };
+        apis.push(WebSocketApi {
+            logical_id: api.resource.id.clone(),
+            id: api_id,
+            name: properties.text("Name").unwrap_or_else(|| api.resource.id.clone()),
+            route_selection_expression: properties.required_text("RouteSelectionExpression"),
+            routes: reader.routes(),
+            stages: reader.stages(),
+        });
+    }
+    Apis { apis, used }
+}
+
+fn check_api(properties: &Properties<'_>) {
+    properties.check_names(&[
+        "ApiKeySelectionExpression",
+        "BasePath",
+        "Body",
+        "BodyS3Location",
+        "CorsConfiguration",
+        "CredentialsArn",
+        "Description",
+        "DisableExecuteApiEndpoint",
+        "DisableSchemaValidation",
+        "FailOnWarnings",
+        "IpAddressType",
+        "Name",
+        "ProtocolType",
+        "RouteKey",
+        "RouteSelectionExpression",
+        "Tags",
+        "Target",
+        "Version",
+    ]);
+    // An API that is imported has its protocol in the document.
+    if !properties.has("Body") && !properties.has("BodyS3Location") {
+        properties.require("ProtocolType");
+    }
+}
+
+impl<'a> Reader<'a, '_> {
+    /// The API's resources of one type.
+    fn parts(&mut self, kind: &str) -> Vec<(&'a Created<'a>, Properties<'a>)> {
+        let mut parts = Vec::new();
+        for created in self.created.iter().filter(|created| created.resource.kind == kind) {
+            let properties = created.properties(self.scope);
+            properties.require("ApiId");
+            if properties.text("ApiId").as_deref() == Some(self.api_id.as_str()) {
+                self.used.insert(created.resource.id.clone());
+                parts.push((created, properties));
+            }
+        }
+        parts
+    }
+
+    fn routes(&mut self) -> BTreeMap<String, Route> {
+        let integrations = self.integrations();
+        let answered = self.answered_routes();
+        let mut routes = BTreeMap::new();
+        for (created, properties) in self.parts("AWS::ApiGatewayV2::Route") {
+            check_route(&properties);
+            let key = properties.required_text("RouteKey");
+            let id = identity::reference(self.scope, created.resource, created.resource.at);
+            let is_answered = matches!(&id.data, Data::Text(id) if answered.contains(&id.text));
+            let two_way = properties.has("RouteResponseSelectionExpression") && is_answered;
+            let integration = guard(&properties, &key).or_else(|| target(&properties, &integrations));
+            let route = Route { key: key.clone(), integration, two_way };
+            if routes.insert(key.clone(), route).is_some() {
+                properties
+                    .report(properties.at(), &format!("the API has another route with the key `{key}`"));
+            }
+        }
+        routes
+    }
+
+    /// The integrations by the id that routes name.
+    fn integrations(&mut self) -> BTreeMap<String, Integration> {
+        let mut integrations = BTreeMap::new();
+        for (created, properties) in self.parts("AWS::ApiGatewayV2::Integration") {
+            let integration = integration::read(&properties, self.functions);
+            let id = identity::reference(self.scope, created.resource, created.resource.at);
+            if let Data::Text(id) = id.data {
+                integrations.insert(id.text, integration);
+            }
+        }
+        integrations
+    }
+
+    /// The ids of the routes that have a `RouteResponse`.
+    fn answered_routes(&mut self) -> BTreeSet<String> {
+        let mut answered = BTreeSet::new();
+        for (_, properties) in self.parts("AWS::ApiGatewayV2::RouteResponse") {
+            properties.check_names(&[
+                "ApiId",
+                "ModelSelectionExpression",
+                "ResponseModels",
+                "ResponseParameters",
+                "RouteId",
+                "RouteResponseKey",
+            ]);
+            let route = properties.required_text("RouteId");
+            if properties.required_text("RouteResponseKey") == "$default" {
+                answered.insert(route);
+            }
+        }
+        answered
+    }
+
+    fn stages(&mut self) -> BTreeMap<String, Stage> {
+        let mut stages = BTreeMap::new();
+        for (_, properties) in self.parts("AWS::ApiGatewayV2::Stage") {
+            properties.check_names(&[
+                "AccessLogSettings",
+                "AccessPolicyId",
+                "ApiId",
+                "AutoDeploy",
+                "ClientCertificateId",
+                "DefaultRouteSettings",
+                "DeploymentId",
+                "Description",
+                "RouteSettings",
+                "StageName",
+                "StageVariables",
+                "Tags",
+            ]);
+            let name = properties.required_text("StageName");
+            check_stage_name(&properties, &name);
+            let variables = properties.map("StageVariables").map(|variables| variables.variables());
+            let stage = Stage {
+                name: name.clone(),
+                variables: variables.unwrap_or_default(),
+                access_log: access_log::read(&properties),
+            };
+            if stages.insert(name.clone(), stage).is_some() {
+                properties.report(properties.at(), &format!("the API has another stage named `{name}`"));
+            }
+        }
+        stages
+    }
+}
+
+fn check_route(properties: &Properties<'_>) {
+    properties.check_names(&[
+        "ApiId",
+        "ApiKeyRequired",
+        "AuthorizationScopes",
+        "AuthorizationType",
+        "AuthorizerId",
+        "ModelSelectionExpression",
+        "OperationName",
+        "RequestModels",
+        "RequestParameters",
+        "RouteKey",
+        "RouteResponseSelectionExpression",
+        "Target",
+    ]);
+}
+
+/// A route that only lets some clients in must not let everybody in locally: what guards it is not
+/// run yet, so the route answers as if what it calls were broken.
+fn guard(properties: &Properties<'_>, key: &str) -> Option<Integration> {
+    let kinds = ["NONE", "AWS_IAM", "CUSTOM", "JWT"];
+    let kind = properties.one_of("AuthorizationType", &kinds).unwrap_or_else(|| "NONE".to_owned());
+    if kind != "NONE"
+        && key != "$connect"
+        && let Some(value) = properties.get("AuthorizationType")
+    {
+        let message =
+            "`AuthorizationType` stands on the `$connect` route; the other routes inherit its verdict";
+        properties.report(value.at, message);
+    }
+    let reason = if kind != "NONE" {
+        format!("AuthorizationType is {kind}, and authorizers are not run locally yet")
+    } else if properties.truth("ApiKeyRequired") == Some(true) {
+        "ApiKeyRequired is true, and API keys are not checked locally yet".to_owned()
+    } else {
+        return None;
+    };
+    let timeout = std::time::Duration::from_secs(29);
+    Some(Integration { target: Target::Unsupported(reason), timeout })
+}
+
+fn target(properties: &Properties<'_>, integrations: &BTreeMap<String, Integration>) -> Option<Integration> {
+    let target = properties.text("Target")?;
+    let integration = target.strip_prefix("integrations/").and_then(|id| integrations.get(id));
+    if let (None, Some(value)) = (integration, properties.get("Target")) {
+        let message = format!(
+            "`Target` must be `integrations/` and the id of one of the API's integrations, as \
+             `!Sub integrations/${{Integration}}` gives it, not `{target}`"
+        );
+        properties.report(value.at, &message);
+    }
+    integration.cloned()
+}
+
+fn check_stage_name(properties: &Properties<'_>, name: &str) {
+    let Some(value) = properties.get("StageName") else { return };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name == "$default" {
+        properties.report(value.at, "a WebSocket API has no `$default` stage; give the stage a name");
+    } else if !value.is_unknown() && (name.is_empty() || name.len() > 128 || !name.chars().all(is_name)) {
+        let message =
+            format!("a stage's name is up to 128 letters, digits, hyphens and underscores, not `{name}`");
+        properties.report(value.at, &message);
+    }
+}

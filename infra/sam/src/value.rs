@@ -1,0 +1,60 @@
+//! What a node comes to once every function in it is evaluated.
+
+use crate::error::Position;
+use crate::yaml::Scalar;
+
+/// An evaluated value and where it stands in the template.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub(crate) at: Position,
+    pub(crate) data: Data,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(crate) enum Data {
+    Text(Scalar),
+    Seq(Vec<Value>),
+    Map(Vec<Member>),
+    /// `AWS::NoValue`: as if the line were not there.
+    Absent,
+    /// It cannot be known here, with the reason in words; an error only for who needs it.
+    Unavailable(String),
+    /// What is wrong with it has been reported; nothing more is to be said about it.
+    Reported,
+}
+
+/// One `key: value` of a map.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) key: String,
+    pub(crate) at: Position,
+    pub(crate) value: Value,
+}
+
+impl Value {
+    pub(crate) fn text(at: Position, text: impl Into<String>) -> Self {
+        Self { at, data: Data::Text(Scalar { text: text.into(), plain: false }) }
+    }
+
+    pub(crate) fn reported(at: Position) -> Self {
+        Self { at, data: Data::Reported }
+    }
+
+    /// Whether it stands for something else than a value: it was reported, or it cannot be known.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self.data, Data::Reported | Data::Unavailable(_))
+    }
+
+    /// What it is, for an error.
+    pub(crate) fn describe(&self) -> String {
+        match &self.data {
+            Data::Text(scalar) if scalar.is_null() => "nothing".to_owned(),
+            Data::Text(scalar) => format!("`{}`", scalar.text),
+            Data::Seq(_) => "a list".to_owned(),
+            Data::Map(_) => "a map".to_owned(),
+            Data::Absent => "AWS::NoValue".to_owned(),
+            Data::Unavailable(_) | Data::Reported => "an unknown value".to_owned(),
+        }
+    }
+}
