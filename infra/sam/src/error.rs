@@ -116,16 +116,17 @@ pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
 /// The candidate that a misspelled word most likely means.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let most = if word.len() < 3 { 0 } else { 1 + word.len() / 4 };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, candidate)| *likeness > 0.85 && edits(&lower, candidate) <= 1 + word.len() / 4)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
-fn edits(lower: &str, candidate: &str) -> usize {
-    strsim::damerau_levenshtein(lower, &candidate.to_lowercase())
+        .map(|candidate| {
+            let other = candidate.to_lowercase();
+            let edits = strsim::damerau_levenshtein(&lower, &other);
+            (edits, strsim::jaro_winkler(&lower, &other), candidate)
+        })
+        .filter(|(edits, likeness, _)| *edits <= most && (*edits <= 1 || *likeness > 0.85))
+        .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
+        .map(|(_, _, candidate)| candidate)
 }
 
 #[cfg(test)]

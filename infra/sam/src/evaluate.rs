@@ -3,7 +3,7 @@
 //! Both branches of an `Fn::If` are read, so that a misspelled name is found in either; what only
 //! matters where it is used (`live`) is not asked of the branch that is not taken.
 
-use crate::error::{Position, did_you_mean};
+use crate::error::{Position, did_you_mean, nearest};
 use crate::scope::Scope;
 use crate::sub::{Piece, pieces};
 use crate::template::map;
@@ -94,7 +94,10 @@ impl Scope<'_> {
                 Value { at, data: Data::Unavailable(format!("`Fn::{known}` is not evaluated locally")) }
             }
             unknown => {
-                let hint = did_you_mean(unknown, FUNCTIONS);
+                let hint = match nearest(unknown, FUNCTIONS) {
+                    Some(meant) => format!("; did you mean `!{meant}`?"),
+                    None => String::new(),
+                };
                 self.refuse(at, format!("there is no function `!{unknown}`{hint}"))
             }
         }

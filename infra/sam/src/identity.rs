@@ -148,10 +148,19 @@ pub(crate) fn physical_name(scope: &Scope<'_>, resource: &Resource) -> String {
         _ => "",
     };
     let given = resource.properties.get(property).map(|node| scope.evaluate(node, true));
-    match given.map(|value| value.data) {
-        Some(Data::Text(scalar)) => scalar.text,
-        _ => format!("{}-{}", scope.settings.stack_name, resource.id),
+    let problem = match &given {
+        Some(Value { data: Data::Text(scalar), .. }) => return scalar.text.clone(),
+        Some(Value { data: Data::Unavailable(reason), .. }) => Some(format!("cannot be known: {reason}")),
+        Some(value) if matches!(value.data, Data::Seq(_) | Data::Map(_)) => {
+            Some(format!("must be a text, not {}", value.describe()))
+        }
+        Some(_) | None => None,
+    };
+    if let (Some(problem), Some(value)) = (problem, given) {
+        let message = format!("`{}` ({}): `{property}` {problem}", resource.id, resource.kind);
+        scope.problems.report(value.at, message);
     }
+    format!("{}-{}", scope.settings.stack_name, resource.id)
 }
 
 /// The ten characters that name an API in its address.

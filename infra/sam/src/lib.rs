@@ -70,3 +70,6 @@ fn read(text: &str, path: &Path, folder: &Path, settings: &Settings) -> Result<A
     problems.check(path)?;
     Ok(app)
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,7 +246,11 @@ impl Builder<'_> {
     }
 }
 
-fn insert_entry(entries: &mut Vec<Entry>, entry: Entry, problems: &Problems) {
+fn insert_entry(entries: &mut Vec<Entry>, mut entry: Entry, problems: &Problems) {
+    if matches!(&entry.value.data, Data::Scalar(scalar) if scalar.is_null()) {
+        // Where nothing is, the key is what a person can see.
+        entry.value.at = entry.at;
+    }
     match entries.iter().find(|other| other.key == entry.key) {
         Some(first) => {
             let message = format!("`{}` is there twice: first in line {}", entry.key, first.at.line);
