@@ -170,10 +170,14 @@ fn words(text: &str) -> Result<Vec<String>, String> {
         match (c, quote) {
             ('\\', _) => word.get_or_insert_default().extend(characters.next()),
             (c, Some(open)) if c == open => quote = None,
-            // A quote opens where a word or a value starts; elsewhere it is itself, as in JSON.
+            // A quote opens where a word or a value starts.
             ('"' | '\'', None) if word.as_deref().is_none_or(|word| word.ends_with('=')) => {
                 quote = Some(c);
                 word.get_or_insert_default();
+            }
+            // SAM ends the value here without a word about it.
+            ('"', None) => {
+                return Err(format!("have a quote inside a value, which must then be quoted whole: {text}"));
             }
             (c, None) if c.is_whitespace() => words.extend(word.take()),
             (c, _) => word.get_or_insert_default().push(c),
