@@ -39,10 +39,6 @@ impl Scope<'_> {
     pub(crate) fn evaluate(&self, node: &Node, live: bool) -> Value {
         let at = node.at;
         let data = match &node.data {
-            yaml::Data::Scalar(scalar) if scalar.is_null() => {
-                self.problems.report(at, "there is no value here; give one, or leave the line out");
-                Data::Reported
-            }
             yaml::Data::Scalar(scalar) => Data::Text(scalar.clone()),
             yaml::Data::Seq(items) => Data::Seq(self.evaluate_all(items, live)),
             yaml::Data::Map(entries) => {
@@ -176,9 +172,9 @@ impl Scope<'_> {
         let mut texts = Vec::new();
         for value in values {
             match &value.data {
-                Data::Text(scalar) => texts.push(scalar.text.as_str()),
+                Data::Text(scalar) if !scalar.is_null() => texts.push(scalar.text.as_str()),
                 Data::Reported | Data::Unavailable(_) => return Value { at, ..value.clone() },
-                Data::Seq(_) | Data::Map(_) | Data::Absent => {
+                Data::Text(_) | Data::Seq(_) | Data::Map(_) | Data::Absent => {
                     let message = format!("`{function}` puts texts together, not {}", value.describe());
                     return self.refuse(at, message);
                 }

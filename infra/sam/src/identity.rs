@@ -72,9 +72,10 @@ fn attributes(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGatewayV2::Stage" => &[],
         "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
         "AWS::IAM::Role" => &["Arn", "RoleId"],
-        "AWS::Lambda::Function" | "AWS::Serverless::Function" => {
+        "AWS::Lambda::Function" => {
             &["Arn", "SnapStartResponse", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus"]
         }
+        "AWS::Serverless::Function" => &["Arn", "DestinationQueue", "DestinationTopic"],
         "AWS::Logs::LogGroup" => &["Arn"],
         "AWS::SNS::Topic" => &["TopicArn", "TopicName"],
         "AWS::SQS::Queue" => &["Arn", "QueueName", "QueueUrl"],
@@ -113,13 +114,20 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
 /// What SAM lets a template name without declaring it: `Function.Alias`, `Function.Version`, `Api.Stage`.
 fn generated_by_sam(scope: &Scope<'_>, resource: &Resource, attribute: &str, at: Position) -> Option<Value> {
     match (resource.kind.as_str(), attribute) {
-        ("AWS::Serverless::Function", "Alias" | "Version") => {
+        ("AWS::Serverless::Function", "Alias" | "Alias.Name" | "Version" | "Version.Version") => {
             let alias = resource.properties.get("AutoPublishAlias")?;
             let alias = scope.evaluate(alias, true);
             let Data::Text(alias) = alias.data else { return Some(Value::reported(at)) };
             let function = function_arn(scope, &physical_name(scope, resource));
-            let qualifier = if attribute == "Alias" { alias.text } else { "1".to_owned() };
-            Some(Value::text(at, format!("{function}:{qualifier}")))
+            Some(Value::text(
+                at,
+                match attribute {
+                    "Alias" => format!("{function}:{}", alias.text),
+                    "Alias.Name" => alias.text,
+                    "Version" => format!("{function}:1"),
+                    _ => "1".to_owned(),
+                },
+            ))
         }
         ("AWS::ApiGatewayV2::Api", "Stage") if scope.template.is_sam => {
             let stage = scope.template.resources.iter().find(|other| is_stage_of(other, &resource.id))?;
@@ -149,12 +157,10 @@ pub(crate) fn physical_name(scope: &Scope<'_>, resource: &Resource) -> String {
     };
     let given = resource.properties.get(property).map(|node| scope.evaluate(node, true));
     let problem = match &given {
-        Some(Value { data: Data::Text(scalar), .. }) => return scalar.text.clone(),
+        Some(Value { data: Data::Text(scalar), .. }) if !scalar.is_null() => return scalar.text.clone(),
         Some(Value { data: Data::Unavailable(reason), .. }) => Some(format!("cannot be known: {reason}")),
-        Some(value) if matches!(value.data, Data::Seq(_) | Data::Map(_)) => {
-            Some(format!("must be a text, not {}", value.describe()))
-        }
-        Some(_) | None => None,
+        Some(Value { data: Data::Absent | Data::Reported, .. }) | None => None,
+        Some(value) => Some(format!("must be a text, not {}", value.describe())),
     };
     if let (Some(problem), Some(value)) = (problem, given) {
         let message = format!("`{}` ({}): `{property}` {problem}", resource.id, resource.kind);

@@ -63,6 +63,11 @@ impl<'a> Properties<'a> {
                 self.report(value.at, &format!("`{name}` cannot be known: {reason}"));
                 None
             }
+            // CloudFormation takes no empty values; inside documents that it passes on they may stand.
+            Data::Text(scalar) if scalar.is_null() => {
+                self.report(value.at, &format!("`{name}` has no value; give it one, or leave the line out"));
+                None
+            }
             Data::Text(_) | Data::Seq(_) | Data::Map(_) | Data::Reported => Some(value),
         }
     }

@@ -149,12 +149,13 @@ impl<'a> Scope<'a> {
     /// `DependsOn`.
     pub(crate) fn depends_on(&self, resource: &Resource, on: &Named) {
         if self.resource(&on.name).is_none() {
-            let ids = self.template.resources.iter().map(|resource| resource.id.as_str());
+            let hint = did_you_mean(&on.name, self.template.resources.iter().map(|r| r.id.as_str()));
+            if hint.is_empty() && self.may_be_generated(&on.name) {
+                return;
+            }
             let message = format!(
-                "`{}` depends on `{}`, which is no resource of this template{}",
-                resource.id,
-                on.name,
-                did_you_mean(&on.name, ids)
+                "`{}` depends on `{}`, which is no resource of this template{hint}",
+                resource.id, on.name
             );
             self.problems.report(on.at, message);
             return;
@@ -167,9 +168,21 @@ impl<'a> Scope<'a> {
         let names = self.template.resources.iter().map(|resource| resource.id.as_str());
         let names = names.chain(self.template.parameters.iter().map(|parameter| parameter.key.as_str()));
         let hint = did_you_mean(name, names);
+        if hint.is_empty() && self.may_be_generated(name) {
+            return Value::text(at, format!("{}-{name}", self.settings.stack_name));
+        }
         let message = format!("`{name}` is neither a parameter nor a resource of this template{hint}");
         self.problems.report(at, message);
         Value::reported(at)
+    }
+
+    /// SAM makes further resources for most of its own types, with ids that start with the type's: roles,
+    /// permissions, stages, versions. None of them is run here, and so they are not all written out.
+    fn may_be_generated(&self, name: &str) -> bool {
+        let makes =
+            |resource: &Resource| resource.kind.starts_with("AWS::Serverless::") || is_event(resource);
+        let mut resources = self.template.resources.iter();
+        self.template.is_sam && resources.any(|resource| makes(resource) && name.starts_with(&resource.id))
     }
 
     fn pseudo_parameter(&self, name: &str, at: Position) -> Value {
@@ -204,6 +217,11 @@ impl<'a> Scope<'a> {
             }
         }
     }
+}
+
+/// What SAM makes of a function's event.
+fn is_event(resource: &Resource) -> bool {
+    resource.kind.ends_with(" event")
 }
 
 /// Walks from a resource along its needs; the circle that the walk runs into first, if any.

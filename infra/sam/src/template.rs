@@ -21,17 +21,19 @@ const SECTIONS: [&str; 12] = [
     "Transform",
 ];
 
-const RESOURCE_MEMBERS: [&str; 10] = [
+const RESOURCE_MEMBERS: [&str; 12] = [
     "Condition",
     "Connectors",
     "CreationPolicy",
     "DeletionPolicy",
     "DependsOn",
+    "Description",
     "IgnoreGlobals",
     "Metadata",
     "Properties",
     "Type",
     "UpdatePolicy",
+    "UpdateReplacePolicy",
 ];
 
 /// The sections that mean something here.
@@ -165,7 +167,7 @@ fn check_logical_id(entry: &Entry, problems: &Problems) {
 
 fn check_members(id: &str, members: &[Entry], problems: &Problems) {
     for member in members {
-        if !RESOURCE_MEMBERS.contains(&member.key.as_str()) && member.key != "UpdateReplacePolicy" {
+        if !RESOURCE_MEMBERS.contains(&member.key.as_str()) {
             let hint = match did_you_mean(&member.key, RESOURCE_MEMBERS) {
                 hint if hint.is_empty() => "; does it belong under its `Properties`?".to_owned(),
                 hint => hint,

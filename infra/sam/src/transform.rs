@@ -109,10 +109,15 @@ fn merge(global: &Node, own: &Node) -> Node {
     Node { at: own.at, data }
 }
 
-/// The function, its role when it names none, and its events as resources of their own: on AWS they
-/// are, and a function does not wait for what its events refer to.
+/// The function, its role when it names none, and its events and its deployment as resources of their
+/// own: on AWS they are, and a function does not wait for what those refer to.
 fn function(mut resource: Resource, resources: &mut Vec<Resource>) {
     let events = take(&mut resource.properties, "Events");
+    if let Some(preference) = take(&mut resource.properties, "DeploymentPreference") {
+        let id = format!("{}DeploymentGroup", resource.id);
+        let properties = vec![entry("DeploymentPreference", preference)];
+        resources.push(generated(&resource, id, "AWS::CodeDeploy::DeploymentGroup", resource.at, properties));
+    }
     if resource.properties.get("Role").is_none() {
         let id = format!("{}Role", resource.id);
         resources.push(generated(&resource, id, "AWS::IAM::Role", resource.at, Vec::new()));

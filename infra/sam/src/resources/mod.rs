@@ -70,7 +70,13 @@ fn evaluate<'a>(scope: &Scope<'a>) -> Vec<Created<'a>> {
         for on in &resource.depends_on {
             scope.depends_on(resource, on);
         }
-        let value = scope.inside(&resource.id, || scope.evaluate(&resource.properties, live));
+        let evaluate = || scope.evaluate(&resource.properties, live);
+        let value = match resource.kind.as_str() {
+            "AWS::Serverless::Function" => scope.inside(&resource.id, evaluate),
+            // SAM makes several resources of it, and which of them needs what is not known here.
+            kind if kind.starts_with("AWS::Serverless::") => Some(evaluate()),
+            _ => scope.inside(&resource.id, evaluate),
+        };
         if let (Some(value), true) = (value, live) {
             created.push(Created { resource, value });
         }

@@ -212,6 +212,8 @@ fn guard(properties: &Properties<'_>, key: &str) -> Option<Integration> {
     }
     let reason = if kind != "NONE" {
         format!("AuthorizationType is {kind}, and authorizers are not run locally yet")
+    } else if properties.has("AuthorizerId") {
+        "it names an authorizer, and authorizers are not run locally yet".to_owned()
     } else if properties.truth("ApiKeyRequired") == Some(true) {
         "ApiKeyRequired is true, and API keys are not checked locally yet".to_owned()
     } else {

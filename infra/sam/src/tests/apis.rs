@@ -181,6 +181,37 @@ fn what_guards_a_route_is_never_left_out() {
 }
 
 #[test]
+fn an_authorizer_without_a_type_or_a_route_is_refused() {
+    check_target(
+        &PLAIN.replace("RouteKey: $connect", "RouteKey: $connect, AuthorizerId: abc"),
+        "$connect",
+        "it names an authorizer, and authorizers are not run locally yet",
+    );
+    let stage = "      StageName: prod\n";
+    let check = |text: &str, auth: &str, expected: &str| {
+        let errors = errors(&text.replace(stage, &format!("{stage}      Auth: {auth}\n")));
+        assert!(errors.contains(expected), "{errors}");
+    };
+    let arn = "{AuthArn: !GetAtt Connect.Arn}";
+    check(SAM, arn, "`Auth` of `Api` (AWS::Serverless::WebSocketApi) must have `AuthType`, which is missing");
+    check(SAM, "{AuthType: NONE, AuthArn: x}", "is of type NONE and has settings of an authorizer beside it");
+    let no_connect = SAM.replace("        $connect: {FunctionArn: !GetAtt Connect.Arn}\n", "");
+    check(&no_connect, "{AuthType: AWS_IAM}", "needs a `$connect` route");
+}
+
+/// A role, a permission, a version: SAM's own types bring resources that no template declares.
+#[test]
+fn resources_that_sam_generates_can_be_referred_to() {
+    let text =
+        SAM.to_owned() + "  Role: {Value: !GetAtt SendRole.Arn}\n  Other: {Value: !Ref SendUrlPermissions}\n";
+    let app = load(&text);
+    assert_eq!(app.outputs["Role"], "arn:aws:iam::123456789012:role/switchboard-SendRole");
+    assert_eq!(app.outputs["Other"], "switchboard-SendUrlPermissions");
+    let misspelled = errors(&(SAM.to_owned() + "  Role: {Value: !GetAtt SendRoel.Arn}\n"));
+    assert!(misspelled.contains("did you mean `SendRole`?"), "{misspelled}");
+}
+
+#[test]
 fn what_cannot_be_called_says_why() {
     check_target(
         &PLAIN.replace(

@@ -76,7 +76,7 @@ fn a_resource_has_a_name_a_type_and_known_members() {
 fn an_empty_value_is_named() {
     check(
         "Resources:\n  A:\n    Type: AWS::Logs::LogGroup\n    Properties:\n      LogGroupName:\n      RetentionInDays: 7\n",
-        "template.yaml:5:7: there is no value here; give one, or leave the line out",
+        "template.yaml:5:7: `A` (AWS::Logs::LogGroup): `LogGroupName` must be a text, not nothing",
     );
 }
 

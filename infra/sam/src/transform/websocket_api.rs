@@ -63,7 +63,30 @@ pub(super) fn expand(
     for route in entries.unwrap_or_default() {
         expand_route(resource, route, problems, resources);
     }
+    if let Some(auth) = resource.properties.get("Auth") {
+        check_auth(auth, entries.unwrap_or_default(), &owner, problems);
+    }
     resources.push(stage(resource, parameters));
+}
+
+/// An `Auth` that guards nothing would let everybody in; SAM refuses it as well.
+fn check_auth(auth: &Node, routes: &[Entry], owner: &str, problems: &Problems) {
+    let what = format!("`Auth` of {owner}");
+    let Some(members) = map(auth, &what, problems) else { return };
+    match auth.get("AuthType") {
+        None => problems.report(auth.at, format!("{what} must have `AuthType`, which is missing")),
+        Some(kind) if kind.as_text() == Some("NONE") && members.len() > 1 => {
+            problems.report(
+                kind.at,
+                format!("{what} is of type NONE and has settings of an authorizer beside it"),
+            );
+        }
+        Some(_) => {}
+    }
+    if !routes.iter().any(|route| route.key == "$connect") {
+        problems
+            .report(auth.at, format!("{what} needs a `$connect` route, which is where clients are admitted"));
+    }
 }
 
 fn api(resource: &Resource) -> Resource {
