@@ -93,6 +93,8 @@ pub struct DisconnectCode {
 impl DisconnectCode {
     /// The frame cannot be understood as commands: a fault of the client's program.
     pub const BAD_REQUEST: Self = Self { code: 3501, reason: "bad request" };
+    /// The client's token is not good: another try with the same one would not help.
+    pub const INVALID_TOKEN: Self = Self { code: 3500, reason: "invalid token" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
 }

@@ -45,6 +45,17 @@ impl Method {
             Self::Unavailable(name) => name,
         }
     }
+
+    /// The channel that the command names, as the client wrote it.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        match self {
+            Self::Subscribe(command) => Some(&command.channel),
+            Self::Unsubscribe(command) => Some(&command.channel),
+            Self::Publish(command) => Some(&command.channel),
+            Self::Connect(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
+        }
+    }
 }
 
 /// Content of `connect`. Unknown fields are ignored, as everywhere in the protocol.

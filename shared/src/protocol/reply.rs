@@ -75,12 +75,19 @@ pub struct ConnectResult {
     pub pong: bool,
 }
 
+impl ConnectResult {
+    /// Lets in the client of this connection.
+    #[must_use]
+    pub fn new(client: &str) -> Self {
+        Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), ping: 0, pong: false }
+    }
+}
+
 /// Something that a client is told without having asked.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Push<'a> {
     /// A publication in a channel.
-    #[serde(untagged)]
     Publication {
         /// The channel's name.
         channel: &'a str,
@@ -89,7 +96,10 @@ pub enum Push<'a> {
         publication: Publication<'a>,
     },
     /// The client shall close.
-    Disconnect(DisconnectCode),
+    Disconnect {
+        /// Why.
+        disconnect: DisconnectCode,
+    },
 }
 
 /// What was published, and by whom.

@@ -1,0 +1,111 @@
+//! Rows as DynamoDB items. Every attribute name goes through a placeholder: some of them are
+//! reserved words.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::channel::Channel;
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::keys::{self, Key, PARTITION, SORT};
+use crate::model::{Connection, Member, State};
+
+/// An item, by attribute.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The attribute of the connection's state.
+pub(super) const STATE: &str = "st";
+/// The attribute that says that the client was let in.
+pub(super) const GREETED: &str = "hi";
+/// The attribute of a connection's subscriptions.
+pub(super) const SUBSCRIPTIONS: &str = "subs";
+/// The attribute of an index row's hour.
+pub(super) const EXPIRES: &str = "x";
+/// The attribute of DynamoDB's time to live.
+pub(super) const TTL: &str = "ttl";
+const USER: &str = "u";
+const CONNECTED_AT: &str = "at";
+
+/// A whole number.
+pub(super) fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A key as an item.
+pub(super) fn key(key: Key) -> Item {
+    Item::from([
+        (PARTITION.to_owned(), AttributeValue::S(key.partition)),
+        (SORT.to_owned(), AttributeValue::S(key.sort)),
+    ])
+}
+
+/// The row of a connection that just opened.
+pub(super) fn connection(connection: &Connection) -> Item {
+    let mut row = key(keys::connection(&connection.id));
+    row.insert(STATE.to_owned(), AttributeValue::S(connection.state.as_str().to_owned()));
+    row.insert(SUBSCRIPTIONS.to_owned(), AttributeValue::M(HashMap::new()));
+    row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
+    row.insert(TTL.to_owned(), number(connection.row_ttl()));
+    insert_user(&mut row, connection.user.as_ref());
+    row
+}
+
+/// A connection's row read back; `None` for a row that is not one of ours.
+pub(super) fn to_connection(id: &ConnectionId, row: &Item) -> Option<Connection> {
+    let state = match row.get(STATE)?.as_s().ok()?.as_str() {
+        "open" => State::Open,
+        "closed" => State::Closed,
+        _ => return None,
+    };
+    let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
+    let subscriptions = row.get(SUBSCRIPTIONS).and_then(|value| value.as_m().ok());
+    Some(Connection {
+        id: id.clone(),
+        state,
+        user: text(USER).map(|user| UserId::from(user.as_str())),
+        greeted: row.contains_key(GREETED),
+        subscriptions: subscriptions.map(to_subscriptions).unwrap_or_default(),
+        connected_at: row
+            .get(CONNECTED_AT)
+            .and_then(|value| value.as_n().ok()?.parse().ok())
+            .unwrap_or_default(),
+    })
+}
+
+fn to_subscriptions(map: &Item) -> BTreeMap<Channel, SubscriptionId> {
+    let entry = |(channel, value): (&String, &AttributeValue)| {
+        Some((Channel::parse(channel)?, SubscriptionId::from(value.as_s().ok()?.as_str())))
+    };
+    map.iter().filter_map(entry).collect()
+}
+
+/// The row that makes a connection a member.
+pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &SubscriptionId) -> Item {
+    index(keys::member(channel, &connection.id, subscription), connection, connection.user.as_ref())
+}
+
+/// The row that makes a connection one of the user's.
+pub(super) fn device(user: &UserId, connection: &Connection) -> Item {
+    let mut row = index(keys::device(user, &connection.id), connection, None);
+    row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
+    row
+}
+
+/// The member of a member row.
+pub(super) fn to_member(row: &Item) -> Option<Member> {
+    keys::to_member(row.get(SORT)?.as_s().ok()?)
+}
+
+fn index(at: Key, connection: &Connection, user: Option<&UserId>) -> Item {
+    let mut row = key(at);
+    row.insert(EXPIRES.to_owned(), number(connection.expires_at()));
+    row.insert(TTL.to_owned(), number(connection.expires_at()));
+    insert_user(&mut row, user);
+    row
+}
+
+fn insert_user(row: &mut Item, user: Option<&UserId>) {
+    if let Some(user) = user {
+        row.insert(USER.to_owned(), AttributeValue::S(user.to_string()));
+    }
+}

@@ -1,0 +1,189 @@
+//! The table in DynamoDB. No Scan, no secondary index, no transaction: single-row writes with
+//! conditions, and strongly consistent reads.
+
+mod item;
+mod update;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+
+use crate::channel::Channel;
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::{Connection, Member, keys};
+use crate::ports::{DeleteIndex, ListMembers, OpenConnection, PutIndex, ReadConnection, Refusal, StoreError};
+use crate::telemetry::Usage;
+
+/// Write units of a conditional write that was refused: DynamoDB charges it all the same, and
+/// the error does not say how much. Our rows are mostly below 1 KB.
+const REFUSED_WRITE_UNITS: f64 = 1.0;
+
+/// The rows of one table. Clones share the client.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+    usage: Usage,
+}
+
+impl Table {
+    /// The table `name`; what its calls consume is added to `usage`.
+    #[must_use]
+    pub const fn new(client: Client, name: String, usage: Usage) -> Self {
+        Self { client, name, usage }
+    }
+
+    async fn put_row(
+        &self,
+        row: std::collections::HashMap<String, AttributeValue>,
+    ) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(row));
+        let put = put.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = put.send().await.map_err(|error| failed(&error))?;
+        self.wrote(output.consumed_capacity());
+        Ok(())
+    }
+
+    async fn delete_row(&self, key: keys::Key) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(item::key(key)));
+        let delete = delete.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = delete.send().await.map_err(|error| failed(&error))?;
+        self.wrote(output.consumed_capacity());
+        Ok(())
+    }
+
+    /// One page of a shard's members that have not expired.
+    async fn member_page(
+        &self,
+        partition: &str,
+        now_s: i64,
+        from: Option<std::collections::HashMap<String, AttributeValue>>,
+    ) -> Result<QueryOutput, StoreError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.key_condition_expression("#pk = :pk").filter_expression("#x > :now");
+        let query = query.projection_expression("#sk");
+        let query = query.expression_attribute_names("#pk", keys::PARTITION);
+        let query = query.expression_attribute_names("#sk", keys::SORT);
+        let query = query.expression_attribute_names("#x", item::EXPIRES);
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
+        let query = query.expression_attribute_values(":now", item::number(now_s));
+        let query = query.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = query.set_exclusive_start_key(from).send().await.map_err(|error| failed(&error))?;
+        self.read_units(output.consumed_capacity());
+        Ok(output)
+    }
+
+    fn wrote(&self, consumed: Option<&ConsumedCapacity>) {
+        self.usage.add_write(consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or_default());
+    }
+
+    fn read_units(&self, consumed: Option<&ConsumedCapacity>) {
+        self.usage.add_read(consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or_default());
+    }
+
+    fn refused(&self) {
+        self.usage.add_write(REFUSED_WRITE_UNITS);
+    }
+}
+
+impl OpenConnection for Table {
+    async fn open(&self, connection: &Connection) -> crate::ports::Conditional {
+        let put = self.client.put_item().table_name(&self.name);
+        let put = put.set_item(Some(item::connection(connection)));
+        let put = put.condition_expression("attribute_not_exists(#pk)");
+        let put = put.expression_attribute_names("#pk", keys::PARTITION);
+        match put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(output) => {
+                self.wrote(output.consumed_capacity());
+                Ok(Ok(()))
+            }
+            Err(error) if is_refused(&error) => {
+                self.refused();
+                Ok(Err(Refusal::Closed))
+            }
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+impl ReadConnection for Table {
+    async fn read(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        let get = self.client.get_item().table_name(&self.name).consistent_read(true);
+        let get = get.set_key(Some(item::key(keys::connection(id))));
+        let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = get.send().await.map_err(|error| failed(&error))?;
+        self.read_units(output.consumed_capacity());
+        Ok(output.item.as_ref().and_then(|row| item::to_connection(id, row)))
+    }
+}
+
+impl PutIndex for Table {
+    async fn put_member(
+        &self,
+        channel: &Channel,
+        connection: &Connection,
+        subscription: &SubscriptionId,
+    ) -> Result<(), StoreError> {
+        self.put_row(item::member(channel, connection, subscription)).await
+    }
+
+    async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
+        self.put_row(item::device(user, connection)).await
+    }
+}
+
+impl DeleteIndex for Table {
+    async fn delete_member(
+        &self,
+        channel: &Channel,
+        connection: &ConnectionId,
+        subscription: &SubscriptionId,
+    ) -> Result<(), StoreError> {
+        self.delete_row(keys::member(channel, connection, subscription)).await
+    }
+
+    async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
+        self.delete_row(keys::device(user, connection)).await
+    }
+}
+
+impl ListMembers for Table {
+    async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
+        let mut members = Vec::new();
+        for shard in 0..keys::SHARDS {
+            let partition = keys::members(channel, shard);
+            let mut from = None;
+            loop {
+                let page = self.member_page(&partition, now_s, from).await?;
+                members.extend(page.items().iter().filter_map(item::to_member));
+                from = page.last_evaluated_key;
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+        // Sorted by connection within a shard; a crash may have left a connection two rows.
+        members.dedup_by(|one, other| one.connection == other.connection);
+        Ok(members)
+    }
+}
+
+/// Whether a condition was not met.
+fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+fn failed<E, R>(error: &SdkError<E, R>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let text = DisplayErrorContext(error).to_string();
+    match error.code() {
+        Some("ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded") => {
+            StoreError::Throttled(text)
+        }
+        _ => StoreError::Failed(text),
+    }
+}

@@ -1,0 +1,118 @@
+//! The environment, read and checked once, when a function starts.
+
+use crate::channel::Namespaces;
+use crate::service::Settings;
+use crate::telemetry::UserHash;
+
+/// What the template tells a function.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub function: String,
+    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets for functions that log JSON.
+    pub log_level: String,
+    /// `TABLE_NAME`.
+    pub table: String,
+    /// `METRICS_NAMESPACE`.
+    pub metrics_namespace: String,
+    /// `DETAILED_METRICS`: metrics by route too.
+    pub detailed_metrics: bool,
+    /// `USER_HASH_KEY`: without one, users are left out of the logs.
+    pub user_hash: UserHash,
+    /// `NAMESPACES` (a JSON object) and `ALLOW_ANONYMOUS`.
+    pub settings: Settings,
+}
+
+/// A variable that is missing or cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {variable} {fault}")]
+pub struct ConfigError {
+    /// Its name.
+    pub variable: &'static str,
+    /// What is wrong, after the name.
+    pub fault: String,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads variables from anywhere.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |variable: &str| get(variable).filter(|value| !value.is_empty());
+        let required =
+            |variable| set(variable).ok_or_else(|| ConfigError { variable, fault: "is not set".to_owned() });
+        let namespaces = set("NAMESPACES").unwrap_or_else(|| "{}".to_owned());
+        let namespaces = Namespaces::from_json(&namespaces).map_err(|error| ConfigError {
+            variable: "NAMESPACES",
+            fault: format!("is not valid: {error}"),
+        })?;
+        Ok(Self {
+            function: required("AWS_LAMBDA_FUNCTION_NAME")?,
+            log_level: set("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
+            table: required("TABLE_NAME")?,
+            metrics_namespace: set("METRICS_NAMESPACE").unwrap_or_else(|| "Switchboard".to_owned()),
+            detailed_metrics: switch("DETAILED_METRICS", set)?,
+            user_hash: UserHash::new(&set("USER_HASH_KEY").unwrap_or_default()),
+            settings: Settings { namespaces, allow_anonymous: switch("ALLOW_ANONYMOUS", set)? },
+        })
+    }
+}
+
+/// `true` or `false`; off when it is not set.
+fn switch(variable: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<bool, ConfigError> {
+    match get(variable).as_deref() {
+        Some("true") => Ok(true),
+        Some("false") | None => Ok(false),
+        Some(other) => Err(ConfigError { variable, fault: format!("must be true or false, not {other:?}") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], expected: Result<(), &str>) {
+        let mut all = vec![("AWS_LAMBDA_FUNCTION_NAME", "f"), ("TABLE_NAME", "t")];
+        all.extend(variables);
+        let get =
+            |name: &str| all.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let seen = Config::read(get).map(drop).map_err(|error| error.to_string());
+        assert_eq!(seen, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check(&[], Ok(()));
+        check(&[("TABLE_NAME", "")], Err("the environment variable TABLE_NAME is not set"));
+        check(
+            &[("ALLOW_ANONYMOUS", "yes")],
+            Err(r#"the environment variable ALLOW_ANONYMOUS must be true or false, not "yes""#),
+        );
+        check(
+            &[("NAMESPACES", "{")],
+            Err(
+                "the environment variable NAMESPACES is not valid: EOF while parsing an object at line 1 column 1",
+            ),
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_the_strict_ones() {
+        let get =
+            |name: &str| ["AWS_LAMBDA_FUNCTION_NAME", "TABLE_NAME"].contains(&name).then(|| "x".to_owned());
+        let config = Config::read(get).unwrap();
+        assert_eq!(config.settings.namespaces, Namespaces::default());
+        assert!(!config.settings.allow_anonymous && !config.detailed_metrics);
+    }
+}

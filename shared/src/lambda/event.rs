@@ -1,0 +1,120 @@
+//! API Gateway's WebSocket events, as the service needs them.
+
+use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
+use serde_json::Value;
+
+use crate::ids::{ConnectionId, UserId};
+use crate::telemetry::{RequestFields, UserHash};
+
+/// What a function is invoked for. A handler checks it: a message whose body says `$connect`
+/// must not do what a handshake does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventType {
+    /// `CONNECT`.
+    Connect,
+    /// `MESSAGE`.
+    Message,
+    /// `DISCONNECT`.
+    Disconnect,
+}
+
+impl EventType {
+    /// As API Gateway spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Message => "MESSAGE",
+            Self::Disconnect => "DISCONNECT",
+        }
+    }
+}
+
+/// An event that is not what the function is for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadEvent {
+    /// Not an event of a WebSocket API.
+    #[error("this is not an event of a WebSocket API: {0}")]
+    Shape(String),
+    /// An event of another route.
+    #[error("expected a {} event, got {got:?}", .expected.as_str())]
+    Kind {
+        /// What the function is for.
+        expected: EventType,
+        /// What came.
+        got: Option<String>,
+    },
+    /// An event without a connection.
+    #[error("the event has no connectionId")]
+    NoConnection,
+}
+
+/// One event, checked.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The user, when an authorizer named one.
+    pub user: Option<UserId>,
+    /// The text frame, of `MESSAGE` events.
+    pub body: String,
+    /// The request context.
+    pub context: ApiGatewayWebsocketProxyRequestContext,
+}
+
+impl Event {
+    /// Checks an event.
+    ///
+    /// # Errors
+    /// [`BadEvent`] says what is wrong with it.
+    pub fn parse(event: Value, expected: EventType) -> Result<Self, BadEvent> {
+        let event: ApiGatewayWebsocketProxyRequest =
+            serde_json::from_value(event).map_err(|error| BadEvent::Shape(error.to_string()))?;
+        let context = event.request_context;
+        if context.event_type.as_deref() != Some(expected.as_str()) {
+            return Err(BadEvent::Kind { expected, got: context.event_type });
+        }
+        let connection = context.connection_id.as_deref().ok_or(BadEvent::NoConnection)?.into();
+        let user = principal(&context).map(UserId::from);
+        Ok(Self { connection, user, body: event.body.unwrap_or_default(), context })
+    }
+
+    /// What the telemetry says of it.
+    #[must_use]
+    pub fn fields(&self, user_hash: &UserHash) -> RequestFields {
+        let context = self.context.clone();
+        RequestFields {
+            api_dimension: context.apiid.clone().unwrap_or_else(unknown),
+            stage_dimension: context.stage.clone().unwrap_or_else(unknown),
+            route_dimension: context.route_key.clone(),
+            api_id: context.apiid,
+            stage: context.stage,
+            route_key: context.route_key,
+            event_type: context.event_type,
+            connection_id: context.connection_id,
+            connected_at: Some(context.connected_at.to_string()),
+            message_id: context.message_id,
+            request_id: context.request_id,
+            extended_request_id: context.extended_request_id,
+            request_time: context.request_time,
+            request_time_epoch: Some(context.request_time_epoch.to_string()),
+            authorizer: user_hash.of(self.user.as_ref()),
+        }
+    }
+}
+
+/// A dimension must have a value.
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+/// The fields of an event that could not be read: dimensions only.
+#[must_use]
+pub fn unknown_fields() -> RequestFields {
+    RequestFields { api_dimension: unknown(), stage_dimension: unknown(), ..RequestFields::default() }
+}
+
+/// The authorizer's `principalId`.
+fn principal(context: &ApiGatewayWebsocketProxyRequestContext) -> Option<&str> {
+    context.authorizer.fields.get("principalId").and_then(Value::as_str).filter(|id| !id.is_empty())
+}

@@ -1,0 +1,12 @@
+//! The only place that knows Lambda: the environment, API Gateway's events, the answers.
+
+pub mod config;
+pub mod event;
+pub mod handlers;
+pub mod response;
+pub mod run;
+
+pub use config::Config;
+pub use event::EventType;
+pub use handlers::{connect, disconnect, frame};
+pub use run::{Error, Function, run};

@@ -1,0 +1,287 @@
+//! The loop of a function: events in, answers out, one wide event for each.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use futures_util::FutureExt;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::config::{Config, ConfigError};
+use super::event::{Event, EventType, unknown_fields};
+use super::response::Response;
+use crate::adapters::{Callbacks, Table};
+use crate::clock::{Clock, SystemClock};
+use crate::ids::UserId;
+use crate::service::Settings;
+use crate::telemetry::log::rfc3339;
+use crate::telemetry::{
+    ConnectRecord, DisconnectRecord, Emitter, FrameRecord, Invocation, RequestFields, Usage, WideEvent, Work,
+    log,
+};
+
+/// What is kept of an invocation's time for its answer and its line.
+const RESERVE: Duration = Duration::from_millis(1500);
+
+/// The SDK's limits for one call to AWS: a peer that hangs is given up early enough for two
+/// more tries.
+const CONNECT_WITHIN: Duration = Duration::from_millis(500);
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(1);
+const ATTEMPTS: u32 = 3;
+
+/// Why a function ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The environment is not as it should be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The Runtime API is gone.
+    #[error("the Lambda runtime failed: {0}")]
+    Runtime(lambda_runtime::Error),
+}
+
+/// A function's process, from its start on.
+#[derive(Debug)]
+pub struct Function {
+    config: Config,
+    sdk: SdkConfig,
+    emitter: Emitter,
+    usage: Usage,
+    started: Instant,
+}
+
+/// What a handler is given: the event, and what there is to handle it.
+#[derive(Debug)]
+pub struct Invoked<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// What the operator decided.
+    pub settings: &'a Settings,
+    /// The hour.
+    pub clock: &'a dyn Clock,
+    /// When the handler must be done.
+    pub deadline: Instant,
+    function: &'a Function,
+}
+
+impl Invoked<'_> {
+    /// The user as logs may name it.
+    #[must_use]
+    pub fn hash(&self, user: Option<&UserId>) -> Option<String> {
+        self.function.config.user_hash.of(user)
+    }
+}
+
+/// What a handler did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer.
+    pub response: Response,
+    /// What went wrong, for the log.
+    pub error: Option<String>,
+    /// Whether that was our fault.
+    pub internal_error: bool,
+    /// What is recorded.
+    pub work: Work,
+}
+
+impl Function {
+    /// Starts: reads the environment, starts the log, loads AWS's configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`], which is logged too: it ends the function before its first event.
+    pub async fn start() -> Result<Self, Error> {
+        let started = Instant::now();
+        let config = Config::from_env().inspect_err(|error| {
+            log::init("INFO");
+            tracing::error!(%error, "the function cannot start");
+        })?;
+        log::init(&config.log_level);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .operation_attempt_timeout(ATTEMPT_WITHIN)
+            .build();
+        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .load()
+            .await;
+        let emitter = Emitter::new(&config.metrics_namespace, config.detailed_metrics);
+        Ok(Self { config, sdk, emitter, usage: Usage::default(), started })
+    }
+
+    /// The table of the configuration.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
+        Table::new(client, self.config.table.clone(), self.usage.clone())
+    }
+
+    /// The management API. Its endpoint is the SDK's own setting for the service,
+    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`: the event's domain name and stage do not make
+    /// the right URL behind a custom domain.
+    #[must_use]
+    pub fn callbacks(&self) -> Callbacks {
+        Callbacks::new(aws_sdk_apigatewaymanagement::Client::new(&self.sdk))
+    }
+}
+
+/// Answers events of one type until the environment ends.
+///
+/// # Errors
+/// [`Error::Runtime`].
+pub async fn run<H>(function: &Function, events: EventType, handler: H) -> Result<(), Error>
+where
+    H: AsyncFn(&Invoked<'_>) -> Outcome,
+{
+    let mut init = Some(function.started.elapsed());
+    let service = service_fn(|event: LambdaEvent<Value>| {
+        let init = init.take();
+        invoke(function, events, &handler, event, init)
+    });
+    lambda_runtime::run(service).await.map_err(Error::Runtime)
+}
+
+/// One invocation: whatever happens in it, it leaves one line.
+async fn invoke<H>(
+    function: &Function,
+    events: EventType,
+    handler: &H,
+    event: LambdaEvent<Value>,
+    init: Option<Duration>,
+) -> Result<Response, Diagnostic>
+where
+    H: AsyncFn(&Invoked<'_>) -> Outcome,
+{
+    let began = Instant::now();
+    let (payload, context) = event.into_parts();
+    let (request, result) = match Event::parse(payload, events) {
+        Ok(event) => {
+            let request = event.fields(&function.config.user_hash);
+            let result =
+                handle(function, handler, &event, &context).instrument(span(&request, &context)).await;
+            (request, result)
+        }
+        Err(bad) => (unknown_fields(), Err(diagnostic("BadEvent", bad.to_string()))),
+    };
+    let invocation = Invocation {
+        function: function.config.function.clone(),
+        function_request_id: context.request_id,
+        trace_id: context.xray_trace_id,
+        cold_start: if init.is_some() { "true" } else { "false" },
+        init_duration: init.map(|took| format!("{:.1}", took.as_secs_f64() * 1000.0)),
+        cold_starts: init.map(|_| 1),
+        invocations: 1,
+        ..Invocation::default()
+    };
+    function.emit(request, invocation, began.elapsed(), events, &result);
+    result.map(|outcome| outcome.response)
+}
+
+/// Calls the handler; a panic becomes an error, which API Gateway tells the client of.
+async fn handle<H>(
+    function: &Function,
+    handler: &H,
+    event: &Event,
+    context: &Context,
+) -> Result<Outcome, Diagnostic>
+where
+    H: AsyncFn(&Invoked<'_>) -> Outcome,
+{
+    let clock = &SystemClock;
+    let invoked = Invoked {
+        event,
+        settings: &function.config.settings,
+        clock,
+        deadline: deadline(context, clock),
+        function,
+    };
+    let handled = AssertUnwindSafe(handler(&invoked)).catch_unwind().await;
+    handled.map_err(|panic| diagnostic("Panic", panic_words(&*panic)))
+}
+
+impl Function {
+    /// Writes the wide event.
+    fn emit(
+        &self,
+        request: RequestFields,
+        mut invocation: Invocation,
+        took: Duration,
+        events: EventType,
+        result: &Result<Outcome, Diagnostic>,
+    ) {
+        let units = self.usage.take();
+        (invocation.read_units, invocation.write_units) = (units.read, units.write);
+        invocation.handler_latency = took;
+        let (failed, work) = match result {
+            Ok(outcome) => {
+                invocation.status = Some(outcome.response.status_code.to_string());
+                invocation.error.clone_from(&outcome.error);
+                (outcome.internal_error, outcome.work.clone())
+            }
+            Err(diagnostic) => {
+                invocation.error = Some(format!("{}: {}", diagnostic.error_type, diagnostic.error_message));
+                (true, Work::nothing(events))
+            }
+        };
+        invocation.internal_error = u64::from(failed);
+        let now_ms = SystemClock.now_ms();
+        let since_epoch = Duration::from_millis(u64::try_from(now_ms).unwrap_or_default());
+        self.emitter.emit(WideEvent {
+            at: UNIX_EPOCH + since_epoch,
+            level: if failed { "ERROR" } else { "INFO" },
+            timestamp: rfc3339(now_ms),
+            request,
+            invocation,
+            work,
+        });
+    }
+}
+
+impl Work {
+    /// What is recorded of an invocation that failed before it could say.
+    fn nothing(events: EventType) -> Self {
+        match events {
+            EventType::Connect => Self::Connect(ConnectRecord { rejected: 1, ..ConnectRecord::default() }),
+            EventType::Disconnect => Self::Disconnect(DisconnectRecord::default()),
+            EventType::Message => Self::Frame(FrameRecord::default()),
+        }
+    }
+}
+
+/// When a handler must be done, so that its answer and its line still get out.
+fn deadline(context: &Context, clock: &dyn Clock) -> Instant {
+    let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+    let left = u64::try_from(deadline.saturating_sub(clock.now_ms())).unwrap_or(0);
+    Instant::now() + Duration::from_millis(left).saturating_sub(RESERVE)
+}
+
+/// The fields that every other line of the invocation carries.
+fn span(request: &RequestFields, context: &Context) -> tracing::Span {
+    tracing::error_span!(
+        "invocation",
+        apiId = request.api_id,
+        stage = request.stage,
+        routeKey = request.route_key,
+        eventType = request.event_type,
+        connectionId = request.connection_id,
+        messageId = request.message_id,
+        requestId = request.request_id,
+        functionRequestId = context.request_id,
+    )
+}
+
+fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
+    Diagnostic { error_type: error_type.to_owned(), error_message }
+}
+
+/// The words of a panic.
+fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the handler panicked").to_owned()
+}

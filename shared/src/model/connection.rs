@@ -1,0 +1,81 @@
+//! The connection row, and how long rows live.
+
+use std::collections::BTreeMap;
+
+use crate::channel::Channel;
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
+
+/// Channels that one connection may be subscribed to: the row then still fits 8 KB.
+pub const MAX_SUBSCRIPTIONS: usize = 100;
+
+/// API Gateway ends a connection after two hours; five minutes more and it is surely gone.
+const HARD_LIFE_S: i64 = (2 * 60 + 5) * 60;
+
+/// The connection's own row outlives the rows it lists, so that they can be cleaned by it.
+const ROW_LIFE_S: i64 = HARD_LIFE_S + 10 * 60;
+
+/// How long a closed row stays to refuse whatever was on its way.
+const TOMBSTONE_LIFE_S: i64 = 15 * 60;
+
+/// Whether the connection lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Rows may be added to it.
+    Open,
+    /// A tombstone: nothing may be added.
+    Closed,
+}
+
+impl State {
+    /// As the attribute `st` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A connection's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Whether it lives.
+    pub state: State,
+    /// Who it is; `None` while nobody has said so, and for an anonymous client.
+    pub user: Option<UserId>,
+    /// Whether the client has sent its `connect` command and was let in.
+    pub greeted: bool,
+    /// The channels it is subscribed to.
+    pub subscriptions: BTreeMap<Channel, SubscriptionId>,
+    /// When it was opened: milliseconds since the epoch.
+    pub connected_at: i64,
+}
+
+impl Connection {
+    /// A connection that was just opened.
+    #[must_use]
+    pub const fn opened(id: ConnectionId, user: Option<UserId>, connected_at: i64) -> Self {
+        Self { id, state: State::Open, user, greeted: false, subscriptions: BTreeMap::new(), connected_at }
+    }
+
+    /// When rows of this connection count as gone: seconds since the epoch.
+    #[must_use]
+    pub const fn expires_at(&self) -> i64 {
+        self.connected_at.div_euclid(1000) + HARD_LIFE_S
+    }
+
+    /// The time to live of the connection's own row: seconds since the epoch.
+    #[must_use]
+    pub const fn row_ttl(&self) -> i64 {
+        self.connected_at.div_euclid(1000) + ROW_LIFE_S
+    }
+}
+
+/// The time to live of a tombstone made at `now_s`: seconds since the epoch.
+#[must_use]
+pub const fn tombstone_ttl(now_s: i64) -> i64 {
+    now_s + TOMBSTONE_LIFE_S
+}

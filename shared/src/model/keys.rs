@@ -1,0 +1,80 @@
+//! Keys: how a row is found.
+
+use crate::channel::Channel;
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
+
+/// The table's key attributes.
+pub const PARTITION: &str = "PK";
+/// See [`PARTITION`].
+pub const SORT: &str = "SK";
+
+/// The parts of the members of a channel. More than one is for channels whose members
+/// outgrow one partition's throughput; readers read all of them.
+pub const SHARDS: u16 = 1;
+
+/// A row's whole key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// `PK`.
+    pub partition: String,
+    /// `SK`.
+    pub sort: String,
+}
+
+/// One subscription of one connection, as a channel's rows list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who receives.
+    pub connection: ConnectionId,
+    /// By which subscription.
+    pub subscription: SubscriptionId,
+}
+
+/// The connection's row.
+#[must_use]
+pub fn connection(connection: &ConnectionId) -> Key {
+    Key { partition: format!("C#{connection}"), sort: "C".to_owned() }
+}
+
+/// The row that makes one subscription of a connection a member of a channel.
+///
+/// The subscription is part of the key: a row is written and deleted by one subscription
+/// only, so that no order of `subscribe` and `unsubscribe` deletes another's row.
+#[must_use]
+pub fn member(channel: &Channel, connection: &ConnectionId, subscription: &SubscriptionId) -> Key {
+    Key { partition: members(channel, 0), sort: format!("{connection}#{subscription}") }
+}
+
+/// The partition of one shard of a channel's members.
+#[must_use]
+pub fn members(channel: &Channel, shard: u16) -> String {
+    format!("M#{channel}#{shard:03}")
+}
+
+/// The member in a member row's sort key.
+#[must_use]
+pub fn to_member(sort: &str) -> Option<Member> {
+    let (connection, subscription) = sort.split_once('#')?;
+    Some(Member { connection: connection.into(), subscription: subscription.into() })
+}
+
+/// The row of one of a user's connections.
+#[must_use]
+pub fn device(user: &UserId, connection: &ConnectionId) -> Key {
+    Key { partition: format!("U#{user}"), sort: connection.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_key_gives_its_member_back() {
+        let channel = Channel::parse("room:#1").unwrap();
+        let key = member(&channel, &"gbikqi-vWQAYKEiHxA==".into(), &"m1.0".into());
+        assert_eq!(key.partition, "M#room:#1#000");
+        let member = Member { connection: "gbikqi-vWQAYKEiHxA==".into(), subscription: "m1.0".into() };
+        assert_eq!(to_member(&key.sort), Some(member));
+        assert_eq!(to_member("no separator"), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The ports: one trait a capability. A use case names in its signature those that it needs,
+//! and its function's policy in the template grants the same.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::channel::Channel;
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::{Connection, Member};
+
+/// The table did not answer as it should. The text is for the log, never for a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The table had no capacity left, after the SDK's own tries.
+    #[error("the table is throttled: {0}")]
+    Throttled(String),
+    /// Anything else.
+    #[error("the table failed: {0}")]
+    Failed(String),
+}
+
+/// A conditional write was refused because of what the row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The connection is closed, or there is no such row.
+    Closed,
+    /// What was to be added is there already.
+    Already,
+    /// The connection has as many subscriptions as it may have.
+    Full,
+}
+
+/// The outcome of a conditional write.
+pub type Conditional = Result<Result<(), Refusal>, StoreError>;
+
+/// What a port call returns.
+pub trait Call<T>: Future<Output = T> + Send {}
+impl<T, F: Future<Output = T> + Send> Call<T> for F {}
+
+/// Makes a connection's row, unless there is one (a tombstone, say). `dynamodb:PutItem`.
+pub trait OpenConnection {
+    /// [`Refusal::Closed`] when there is a row.
+    fn open(&self, connection: &Connection) -> impl Call<Conditional>;
+}
+
+/// Reads a connection's row, strongly consistent. `dynamodb:GetItem`.
+pub trait ReadConnection {
+    /// `None` when there is no row.
+    fn read(&self, id: &ConnectionId) -> impl Call<Result<Option<Connection>, StoreError>>;
+}
+
+/// Notes that the client was let in. `dynamodb:UpdateItem`.
+pub trait GreetConnection {
+    /// [`Refusal::Closed`], or [`Refusal::Already`] when it was let in before.
+    fn greet(&self, id: &ConnectionId) -> impl Call<Conditional>;
+}
+
+/// Closes a connection's row. `dynamodb:UpdateItem`.
+pub trait CloseConnection {
+    /// Makes the row a tombstone, whether it was there or not, and gives what it was before.
+    fn close(
+        &self,
+        id: &ConnectionId,
+        tombstone_ttl: i64,
+    ) -> impl Call<Result<Option<Connection>, StoreError>>;
+}
+
+/// Adds a subscription to a connection's row. `dynamodb:UpdateItem`.
+pub trait AddSubscription {
+    /// Any [`Refusal`].
+    fn add(
+        &self,
+        id: &ConnectionId,
+        channel: &Channel,
+        subscription: &SubscriptionId,
+    ) -> impl Call<Conditional>;
+}
+
+/// Takes a subscription out of a connection's row. `dynamodb:UpdateItem`.
+pub trait RemoveSubscription {
+    /// The subscription that was there, if any.
+    fn remove(
+        &self,
+        id: &ConnectionId,
+        channel: &Channel,
+    ) -> impl Call<Result<Option<SubscriptionId>, StoreError>>;
+}
+
+/// Writes the rows that find a connection by channel or by user. `dynamodb:PutItem`.
+pub trait PutIndex {
+    /// Makes the connection a member of the channel.
+    fn put_member(
+        &self,
+        channel: &Channel,
+        connection: &Connection,
+        subscription: &SubscriptionId,
+    ) -> impl Call<Result<(), StoreError>>;
+
+    /// Makes the connection one of the user's.
+    fn put_device(&self, user: &UserId, connection: &Connection) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Deletes those rows; one that is not there is deleted too. `dynamodb:DeleteItem`.
+pub trait DeleteIndex {
+    /// The connection is no member any more.
+    fn delete_member(
+        &self,
+        channel: &Channel,
+        connection: &ConnectionId,
+        subscription: &SubscriptionId,
+    ) -> impl Call<Result<(), StoreError>>;
+
+    /// The connection is none of the user's any more.
+    fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Reads a channel's members, strongly consistent. `dynamodb:Query`.
+pub trait ListMembers {
+    /// The members that have not expired at `now_s`, each connection once.
+    fn members(&self, channel: &Channel, now_s: i64) -> impl Call<Result<Vec<Member>, StoreError>>;
+}
+
+/// What came of a callback. "Posted" means handed to the gateway, not received by the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Post {
+    /// 200.
+    Posted,
+    /// 410: the connection is gone, or not open yet.
+    Gone,
+    /// 429: too many requests, or the client's buffer is full.
+    Throttled,
+    /// Anything else, with the reason for the log.
+    Failed(String),
+}
+
+/// Sends a frame to a connection. `execute-api:ManageConnections` on `POST/@connections`.
+pub trait PostToConnection {
+    /// Posts once (the SDK tries again by itself); `within` is the time for all its tries.
+    fn post(&self, id: &ConnectionId, frame: Bytes, within: Duration) -> impl Call<Post>;
+}
+
+/// Ends a connection. `execute-api:ManageConnections` on `DELETE/@connections`.
+pub trait DeleteConnection {
+    /// The gateway closes the socket with 1000. A connection that is gone is fine.
+    fn delete(&self, id: &ConnectionId) -> impl Call<Post>;
+}

@@ -1,0 +1,36 @@
+//! `$connect`: remembers a connection before it opens.
+
+use crate::model::Connection;
+use crate::ports::{DeleteIndex, OpenConnection, PutIndex, Refusal, StoreError};
+
+/// What became of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// The connection is remembered: let it open.
+    Accepted,
+    /// Its end was told before its beginning: there is nobody to let in.
+    Gone,
+}
+
+/// Remembers the connection, by rule A.
+///
+/// # Errors
+/// [`StoreError`]; the connection must then be refused, as nothing would know of it.
+pub async fn connect(
+    store: &(impl OpenConnection + PutIndex + DeleteIndex),
+    connection: &Connection,
+) -> Result<Admission, StoreError> {
+    if let Some(user) = &connection.user {
+        store.put_device(user, connection).await?;
+    }
+    let opened = store.open(connection).await;
+    if matches!(opened, Ok(Ok(()))) {
+        return Ok(Admission::Accepted);
+    }
+    if let Some(user) = &connection.user {
+        store.delete_device(user, &connection.id).await?;
+    }
+    match opened? {
+        Ok(()) | Err(Refusal::Closed | Refusal::Already | Refusal::Full) => Ok(Admission::Gone),
+    }
+}

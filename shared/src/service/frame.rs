@@ -1,0 +1,270 @@
+//! `$default`: one frame of commands in, one frame of replies out.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::ids::{ConnectionId, SubscriptionId};
+use crate::model::{Connection, State};
+use crate::ports::{
+    AddSubscription, CloseConnection, DeleteConnection, DeleteIndex, GreetConnection, ListMembers, Post,
+    PostToConnection, PutIndex, ReadConnection, Refusal, RemoveSubscription, StoreError,
+};
+use crate::protocol::codec::{Refused, decode, encode, encode_push};
+use crate::protocol::command::{Connect, Publish};
+use crate::protocol::reply::{ConnectResult, Empty};
+use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
+use crate::telemetry::FrameRecord;
+
+use super::deliver::{Delivery, count, deliver};
+use super::forget::forget;
+use super::publish::accept;
+use super::subscribe::{subscribe, unsubscribe};
+use super::{Failure, Settings, store_code};
+
+/// The time for telling a client to go away.
+const KICK_WITHIN: Duration = Duration::from_secs(2);
+
+/// The protocol's ping of a server. It is sent where there is nothing to reply: whether API
+/// Gateway sends an empty frame for an answer without a body is not documented, and client
+/// libraries cannot read one.
+const NOTHING: &str = "{}";
+
+/// What a frame may do to the table.
+pub trait FrameStore:
+    ReadConnection
+    + GreetConnection
+    + CloseConnection
+    + AddSubscription
+    + RemoveSubscription
+    + PutIndex
+    + DeleteIndex
+    + ListMembers
+    + Sync
+{
+}
+
+impl<T> FrameStore for T where
+    T: ReadConnection
+        + GreetConnection
+        + CloseConnection
+        + AddSubscription
+        + RemoveSubscription
+        + PutIndex
+        + DeleteIndex
+        + ListMembers
+        + Sync
+{
+}
+
+/// What a frame may ask of the management API.
+pub trait FrameCallbacks: PostToConnection + DeleteConnection + Sync {}
+impl<T: PostToConnection + DeleteConnection + Sync> FrameCallbacks for T {}
+
+/// The parts of the service that a frame needs.
+#[derive(Debug)]
+pub struct Frames<'a, S, C> {
+    /// The table.
+    pub store: &'a S,
+    /// The management API.
+    pub callbacks: &'a C,
+    /// What the operator decided.
+    pub settings: &'a Settings,
+    /// The hour.
+    pub clock: &'a dyn Clock,
+}
+
+/// One frame as it came.
+#[derive(Debug)]
+pub struct Request {
+    /// Whose it is.
+    pub connection: ConnectionId,
+    /// API Gateway's id of the message: no two frames have the same.
+    pub message: String,
+    /// The text.
+    pub text: String,
+    /// When API Gateway got it: milliseconds since the epoch.
+    pub received_at: i64,
+    /// When the answer must be ready.
+    pub deadline: Instant,
+}
+
+/// Carries out the frame's commands in their order and gives the frame to answer with.
+///
+/// A frame that is not the protocol's, or that comes before the client was let in, ends the
+/// connection: the client is told by a push, as the WebSocket API cannot choose close codes.
+pub async fn frame<S: FrameStore, C: FrameCallbacks>(
+    frames: &Frames<'_, S, C>,
+    request: Request,
+    record: &mut FrameRecord,
+) -> String {
+    let commands = match decode(&request.text) {
+        Ok(commands) => commands,
+        Err(bad) => {
+            return frames.kick(&request, DisconnectCode::BAD_REQUEST, &bad.to_string(), record).await;
+        }
+    };
+    record.commands = count(commands.len());
+    record.command = Some(names(&commands));
+    let mut connection = match frames.store.read(&request.connection).await {
+        Ok(Some(connection)) if connection.state == State::Open => connection,
+        Ok(_) => {
+            let cause = "there is no open row of the connection";
+            return frames.kick(&request, DisconnectCode::STALE, cause, record).await;
+        }
+        Err(error) => return refuse_all(&commands, &error, record),
+    };
+    let mut replies = Vec::with_capacity(commands.len());
+    for (position, command) in commands.into_iter().enumerate() {
+        let id = command.as_ref().map_or_else(|refused| refused.id, |command| command.id);
+        match frames.run(&request, &mut connection, position, command, record).await {
+            Ok(Some(body)) => replies.push(Reply { id, body }),
+            Ok(None) => {}
+            Err(Failure::Command(code, cause)) => {
+                note_error(record, code, &cause);
+                replies.push(Reply::error(id, code));
+            }
+            Err(Failure::Connection(code, cause)) => {
+                return frames.kick(&request, code, &cause, record).await;
+            }
+        }
+    }
+    if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
+}
+
+impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
+    /// Carries out one command; `None` wants no reply.
+    async fn run(
+        &self,
+        request: &Request,
+        connection: &mut Connection,
+        position: usize,
+        command: Result<Command, Refused>,
+        record: &mut FrameRecord,
+    ) -> Result<Option<ReplyBody>, Failure> {
+        let command = command.map_err(|refused| Failure::Command(refused.code, refused.cause))?;
+        if !connection.greeted && !matches!(command.method, Method::Connect(_)) {
+            let cause = format!("{} before connect", command.method.name());
+            return Err(Failure::Connection(DisconnectCode::BAD_REQUEST, cause));
+        }
+        self.note_namespace(&command, record);
+        match command.method {
+            Method::Connect(connect) => self.greet(connection, &connect).await.map(Some),
+            Method::Subscribe(command) => {
+                let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
+                subscribe(self.store, self.settings, connection, &command, subscription).await?;
+                Ok(Some(ReplyBody::Subscribe(Empty {})))
+            }
+            Method::Unsubscribe(command) => {
+                unsubscribe(self.store, connection, &command).await?;
+                Ok(Some(ReplyBody::Unsubscribe(Empty {})))
+            }
+            Method::Publish(command) => self.publish(request, connection, &command, record).await.map(Some),
+            Method::Ping => Ok(Some(ReplyBody::Ping(Empty {}))),
+            Method::Send => Ok(None),
+            Method::Unavailable(name) => {
+                Err(Failure::command(ErrorCode::NotAvailable, format!("{name} is not offered")))
+            }
+        }
+    }
+
+    /// `connect`: lets the client in.
+    async fn greet(&self, connection: &mut Connection, command: &Connect) -> Result<ReplyBody, Failure> {
+        if !command.token.is_empty() {
+            return Err(Failure::Connection(DisconnectCode::INVALID_TOKEN, "no token is expected".into()));
+        }
+        if connection.user.is_none() && !self.settings.allow_anonymous {
+            return Err(Failure::command(ErrorCode::Unauthorized, "the client did not say who it is"));
+        }
+        self.store.greet(&connection.id).await?.map_err(|refusal| match refusal {
+            Refusal::Already => Failure::Connection(DisconnectCode::BAD_REQUEST, "a second connect".into()),
+            Refusal::Closed | Refusal::Full => {
+                Failure::Connection(DisconnectCode::STALE, "the connection's row is closed".into())
+            }
+        })?;
+        connection.greeted = true;
+        Ok(ReplyBody::Connect(ConnectResult::new(connection.id.as_str())))
+    }
+
+    async fn publish(
+        &self,
+        request: &Request,
+        publisher: &Connection,
+        command: &Publish,
+        record: &mut FrameRecord,
+    ) -> Result<ReplyBody, Failure> {
+        let accepted = accept(self.settings, publisher, command)?;
+        let members = self.store.members(&accepted.channel, self.clock.now_s()).await?;
+        record.publications += 1;
+        record.publication_bytes += count(accepted.data_bytes);
+        let delivery = Delivery {
+            channel: &accepted.channel,
+            frame: &accepted.frame,
+            members: &members,
+            deadline: request.deadline,
+        };
+        let mut callbacks = deliver(self.store, self.callbacks, self.clock, &delivery).await;
+        let took = self.clock.now_ms().saturating_sub(request.received_at);
+        callbacks.delivery = Duration::from_millis(u64::try_from(took).unwrap_or(0));
+        record.callbacks.get_or_insert_default().add(&callbacks);
+        Ok(ReplyBody::Publish(Empty {}))
+    }
+
+    /// Tells the client to go away, forgets it and closes its socket.
+    async fn kick(
+        &self,
+        request: &Request,
+        code: DisconnectCode,
+        cause: &str,
+        record: &mut FrameRecord,
+    ) -> String {
+        record.command_errors += u64::from(code != DisconnectCode::STALE);
+        record.error_code.get_or_insert_with(|| code.code.to_string());
+        record.error.get_or_insert_with(|| cause.to_owned());
+        let id = &request.connection;
+        let push = encode_push(&Push::Disconnect { disconnect: code }).into();
+        if let Post::Failed(cause) = self.callbacks.post(id, push, KICK_WITHIN).await {
+            tracing::warn!(cause, "the client could not be told");
+        }
+        if let Err(error) = forget(self.store, id, self.clock).await {
+            tracing::warn!(%error, "the connection could not be forgotten");
+        }
+        if let Post::Failed(cause) = self.callbacks.delete(id).await {
+            tracing::warn!(cause, "the connection could not be closed");
+        }
+        NOTHING.to_owned()
+    }
+
+    /// Only a configured namespace is noted: its name is the operator's, not the client's.
+    fn note_namespace(&self, command: &Command, record: &mut FrameRecord) {
+        let Some(channel) = command.method.channel().and_then(crate::channel::Channel::parse) else { return };
+        if record.channel_namespace.is_none() && self.settings.namespaces.of(&channel).is_some() {
+            record.channel_namespace = Some(channel.namespace().to_owned());
+        }
+    }
+}
+
+/// Every command gets the same error; one that wants no reply gets none.
+fn refuse_all(commands: &[Result<Command, Refused>], error: &StoreError, record: &mut FrameRecord) -> String {
+    let code = store_code(error);
+    note_error(record, code, &error.to_string());
+    let ids = commands.iter().map(|command| command.as_ref().map_or_else(|refused| refused.id, |c| c.id));
+    let replies: Vec<_> = ids.filter(|id| *id != 0).map(|id| Reply::error(id, code)).collect();
+    if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
+}
+
+fn note_error(record: &mut FrameRecord, code: ErrorCode, cause: &str) {
+    record.error_code.get_or_insert_with(|| code.number().to_string());
+    record.error.get_or_insert_with(|| cause.to_owned());
+    if code.is_ours() {
+        record.internal_error = true;
+    } else {
+        record.command_errors += 1;
+    }
+}
+
+fn names(commands: &[Result<Command, Refused>]) -> String {
+    let names = commands.iter().map(|command| command.as_ref().map_or("?", |command| command.method.name()));
+    names.collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,62 @@
+//! The realtime service: one use case a file. Knows no Lambda, no HTTP and no SDK.
+//!
+//! Rows are kept true without transactions, by three rules:
+//!
+//! - **A** (connect, subscribe): write the index rows first, then the connection's row, by a
+//!   conditional write; when it is refused, delete the index rows again.
+//! - **B** (disconnect, a callback that met 410, kick): first make the connection's row a
+//!   tombstone, then delete what its old image lists.
+//! - **C**: every index row has its hour; readers leave out what has expired.
+
+pub mod connect;
+pub mod deliver;
+pub mod forget;
+pub mod frame;
+pub mod publish;
+pub mod subscribe;
+
+use crate::channel::Namespaces;
+use crate::ports::StoreError;
+use crate::protocol::{DisconnectCode, ErrorCode};
+
+pub use connect::connect;
+pub use forget::forget;
+pub use frame::frame;
+
+/// What the operator decided.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The namespaces and what they allow.
+    pub namespaces: Namespaces,
+    /// Whether a client may be nobody.
+    pub allow_anonymous: bool,
+}
+
+/// Why a command was not carried out: what the client is told, and what the log is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The command is answered with an error.
+    Command(ErrorCode, String),
+    /// The client is told to go away.
+    Connection(DisconnectCode, String),
+}
+
+impl Failure {
+    fn command(code: ErrorCode, cause: impl Into<String>) -> Self {
+        Self::Command(code, cause.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Command(store_code(&error), error.to_string())
+    }
+}
+
+/// What a client is told when the table fails.
+const fn store_code(error: &StoreError) -> ErrorCode {
+    match error {
+        StoreError::Throttled(_) => ErrorCode::TooManyRequests,
+        StoreError::Failed(_) => ErrorCode::Internal,
+    }
+}

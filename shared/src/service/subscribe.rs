@@ -1,0 +1,93 @@
+//! `subscribe` and `unsubscribe`.
+
+use crate::channel::{Channel, Namespace};
+use crate::ids::SubscriptionId;
+use crate::model::Connection;
+use crate::model::connection::MAX_SUBSCRIPTIONS;
+use crate::ports::{AddSubscription, DeleteIndex, PutIndex, Refusal, RemoveSubscription};
+use crate::protocol::command::{Subscribe, Unsubscribe};
+use crate::protocol::{DisconnectCode, ErrorCode};
+
+use super::{Failure, Settings};
+
+/// The channel of a command and what its namespace allows.
+///
+/// # Errors
+/// [`ErrorCode::BadRequest`] for a name that breaks the grammar, [`ErrorCode::UnknownChannel`]
+/// for a namespace that is not configured.
+pub fn channel(name: &str, settings: &Settings) -> Result<(Channel, Namespace), Failure> {
+    let channel = Channel::parse(name)
+        .ok_or_else(|| Failure::command(ErrorCode::BadRequest, "the channel's name breaks the grammar"))?;
+    let namespace = settings
+        .namespaces
+        .of(&channel)
+        .ok_or_else(|| Failure::command(ErrorCode::UnknownChannel, "the namespace is not configured"))?;
+    Ok((channel, namespace))
+}
+
+/// Makes the connection a member of the channel, by rule A: from the reply on, every
+/// publication is sent to it.
+///
+/// # Errors
+/// What the client is told; nothing is left behind then.
+pub async fn subscribe(
+    store: &(impl AddSubscription + PutIndex + DeleteIndex),
+    settings: &Settings,
+    connection: &mut Connection,
+    command: &Subscribe,
+    subscription: SubscriptionId,
+) -> Result<(), Failure> {
+    let (channel, namespace) = channel(&command.channel, settings)?;
+    if !command.token.is_empty() {
+        return Err(Failure::command(ErrorCode::PermissionDenied, "no subscription token is expected"));
+    }
+    if !namespace.allow_subscribe_for_client {
+        return Err(Failure::command(
+            ErrorCode::PermissionDenied,
+            "the namespace does not allow subscribing",
+        ));
+    }
+    if connection.subscriptions.contains_key(&channel) {
+        return Err(refused(Refusal::Already));
+    }
+    store.put_member(&channel, connection, &subscription).await?;
+    let added = store.add(&connection.id, &channel, &subscription).await;
+    if !matches!(added, Ok(Ok(()))) {
+        store.delete_member(&channel, &connection.id, &subscription).await?;
+    }
+    added?.map_err(refused)?;
+    connection.subscriptions.insert(channel, subscription);
+    Ok(())
+}
+
+/// Ends the membership. A channel that is not subscribed to is no error, as elsewhere in the protocol.
+///
+/// # Errors
+/// What the client is told.
+pub async fn unsubscribe(
+    store: &(impl RemoveSubscription + DeleteIndex),
+    connection: &mut Connection,
+    command: &Unsubscribe,
+) -> Result<(), Failure> {
+    let channel = Channel::parse(&command.channel)
+        .ok_or_else(|| Failure::command(ErrorCode::BadRequest, "the channel's name breaks the grammar"))?;
+    // The connection's row first: it is the authority, and what it does not list is deleted by
+    // the subscription that wrote it, or expires.
+    if let Some(subscription) = store.remove(&connection.id, &channel).await? {
+        store.delete_member(&channel, &connection.id, &subscription).await?;
+    }
+    connection.subscriptions.remove(&channel);
+    Ok(())
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Closed => {
+            Failure::Connection(DisconnectCode::STALE, "the connection's row is closed".into())
+        }
+        Refusal::Already => Failure::command(ErrorCode::AlreadySubscribed, "subscribed already"),
+        Refusal::Full => {
+            Failure::command(ErrorCode::LimitExceeded, format!("more than {MAX_SUBSCRIPTIONS} channels"))
+        }
+    }
+}
