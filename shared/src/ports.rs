@@ -39,9 +39,9 @@ pub type Conditional = Result<Result<(), Refusal>, StoreError>;
 pub trait Call<T>: Future<Output = T> + Send {}
 impl<T, F: Future<Output = T> + Send> Call<T> for F {}
 
-/// Makes a connection's row, unless there is one (a tombstone, say). `dynamodb:PutItem`.
+/// Makes a connection's row, unless there is one. `dynamodb:PutItem`.
 pub trait OpenConnection {
-    /// [`Refusal::Closed`] when there is a row.
+    /// [`Refusal::Closed`] when there is a tombstone, [`Refusal::Already`] when the row is open.
     fn open(&self, connection: &Connection) -> impl Call<Conditional>;
 }
 

@@ -83,7 +83,7 @@ impl OpenConnection for Memory {
     async fn open(&self, connection: &Connection) -> Conditional {
         self.act(|rows| {
             if rows.connections.contains_key(&connection.id) {
-                return Ok(Err(Refusal::Closed));
+                return Ok(rows.open(&connection.id).and(Err(Refusal::Already)));
             }
             rows.connections.insert(connection.id.clone(), connection.clone());
             Ok(Ok(()))

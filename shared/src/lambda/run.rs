@@ -201,7 +201,8 @@ where
         deadline: deadline(context, clock),
         function,
     };
-    let handled = AssertUnwindSafe(handler(&invoked)).catch_unwind().await;
+    // Boxed: with the SDK's futures inside, the layout of the whole is too deep for the compiler.
+    let handled = AssertUnwindSafe(Box::pin(handler(&invoked))).catch_unwind().await;
     handled.map_err(|panic| diagnostic("Panic", panic_words(&*panic)))
 }
 

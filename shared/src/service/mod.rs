@@ -14,6 +14,8 @@ pub mod forget;
 pub mod frame;
 pub mod publish;
 pub mod subscribe;
+#[cfg(test)]
+mod tests;
 
 use crate::channel::Namespaces;
 use crate::ports::StoreError;

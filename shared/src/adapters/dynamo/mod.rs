@@ -2,7 +2,7 @@
 //! conditions, and strongly consistent reads.
 
 mod item;
-mod update;
+mod write;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCa
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::{Connection, Member, keys};
-use crate::ports::{DeleteIndex, ListMembers, OpenConnection, PutIndex, ReadConnection, Refusal, StoreError};
+use crate::ports::{DeleteIndex, ListMembers, PutIndex, ReadConnection, StoreError};
 use crate::telemetry::Usage;
 
 /// Write units of a conditional write that was refused: DynamoDB charges it all the same, and
@@ -87,26 +87,6 @@ impl Table {
     }
 }
 
-impl OpenConnection for Table {
-    async fn open(&self, connection: &Connection) -> crate::ports::Conditional {
-        let put = self.client.put_item().table_name(&self.name);
-        let put = put.set_item(Some(item::connection(connection)));
-        let put = put.condition_expression("attribute_not_exists(#pk)");
-        let put = put.expression_attribute_names("#pk", keys::PARTITION);
-        match put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(output) => {
-                self.wrote(output.consumed_capacity());
-                Ok(Ok(()))
-            }
-            Err(error) if is_refused(&error) => {
-                self.refused();
-                Ok(Err(Refusal::Closed))
-            }
-            Err(error) => Err(failed(&error)),
-        }
-    }
-}
-
 impl ReadConnection for Table {
     async fn read(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
         let get = self.client.get_item().table_name(&self.name).consistent_read(true);
@@ -167,11 +147,6 @@ impl ListMembers for Table {
         members.dedup_by(|one, other| one.connection == other.connection);
         Ok(members)
     }
-}
-
-/// Whether a condition was not met.
-fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.code() == Some("ConditionalCheckFailedException")
 }
 
 fn failed<E, R>(error: &SdkError<E, R>) -> StoreError

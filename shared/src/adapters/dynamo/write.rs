@@ -1,30 +1,31 @@
-//! The conditional updates of a connection's row.
+//! The conditional writes of a connection's row.
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 
-use super::{Table, failed, is_refused, item};
+use super::{Table, failed, item};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, State, keys};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, GreetConnection, Refusal, RemoveSubscription, StoreError,
+    AddSubscription, CloseConnection, Conditional, GreetConnection, OpenConnection, Refusal,
+    RemoveSubscription, StoreError,
 };
 
-/// An update's outcome: the row's old image where it was asked for, or the row that the
-/// condition refused.
-enum Updated {
-    Done(Box<UpdateItemOutput>),
+/// A conditional write's outcome: the row's old image where it was asked for, or the row that
+/// the condition met.
+enum Written {
+    Done(Option<item::Item>),
     Refused(Option<item::Item>),
 }
 
 impl Table {
-    /// An update of the connection's row; `#st` and `:open` are what most conditions start with.
+    /// An update of the connection's row.
     fn update(&self, id: &ConnectionId, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -32,22 +33,54 @@ impl Table {
             .set_key(Some(item::key(keys::connection(id))))
             .update_expression(expression)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    async fn send(&self, update: UpdateItemFluentBuilder) -> Result<Updated, StoreError> {
-        let update =
-            update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    async fn send(&self, update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
         match update.send().await {
             Ok(output) => {
                 self.wrote(output.consumed_capacity());
-                Ok(Updated::Done(Box::new(output)))
+                Ok(Written::Done(output.attributes))
             }
-            Err(error) if is_refused(&error) => {
+            Err(error) => {
+                let Some(UpdateItemError::ConditionalCheckFailedException(refused)) =
+                    error.as_service_error()
+                else {
+                    return Err(failed(&error));
+                };
                 self.refused();
-                Ok(Updated::Refused(refused_row(error)))
+                Ok(Written::Refused(refused.item.clone()))
             }
-            Err(error) => Err(failed(&error)),
         }
+    }
+}
+
+impl OpenConnection for Table {
+    async fn open(&self, connection: &Connection) -> Conditional {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item::connection(connection)))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", keys::PARTITION)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let written = match put.send().await {
+            Ok(output) => {
+                self.wrote(output.consumed_capacity());
+                Written::Done(None)
+            }
+            Err(error) => {
+                let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+                else {
+                    return Err(failed(&error));
+                };
+                self.refused();
+                Written::Refused(refused.item.clone())
+            }
+        };
+        conditional(&connection.id, written, |_| Refusal::Already)
     }
 }
 
@@ -72,8 +105,8 @@ impl CloseConnection for Table {
             .expression_attribute_values(":ttl", item::number(tombstone_ttl))
             .return_values(ReturnValue::AllOld);
         Ok(match self.send(update).await? {
-            Updated::Done(output) => output.attributes.and_then(|row| item::to_connection(id, &row)),
-            Updated::Refused(_) => None,
+            Written::Done(row) => row.and_then(|row| item::to_connection(id, &row)),
+            Written::Refused(_) => None,
         })
     }
 }
@@ -110,11 +143,10 @@ impl RemoveSubscription for Table {
             .expression_attribute_names("#channel", channel.as_str())
             .return_values(ReturnValue::AllOld);
         Ok(match self.send(update).await? {
-            Updated::Done(output) => output
-                .attributes
+            Written::Done(row) => row
                 .and_then(|row| item::to_connection(id, &row))
                 .and_then(|mut before| before.subscriptions.remove(channel)),
-            Updated::Refused(_) => None,
+            Written::Refused(_) => None,
         })
     }
 }
@@ -126,20 +158,12 @@ fn open_only(update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
 }
 
 /// What a refusal means: closed when the row is not open, otherwise what `why` makes of it.
-fn conditional(id: &ConnectionId, updated: Updated, why: impl FnOnce(&Connection) -> Refusal) -> Conditional {
-    Ok(match updated {
-        Updated::Done(_) => Ok(()),
-        Updated::Refused(row) => Err(match row.and_then(|row| item::to_connection(id, &row)) {
+fn conditional(id: &ConnectionId, written: Written, why: impl FnOnce(&Connection) -> Refusal) -> Conditional {
+    Ok(match written {
+        Written::Done(_) => Ok(()),
+        Written::Refused(row) => Err(match row.and_then(|row| item::to_connection(id, &row)) {
             Some(row) if row.state == State::Open => why(&row),
             _ => Refusal::Closed,
         }),
     })
-}
-
-fn refused_row<R>(error: SdkError<UpdateItemError, R>) -> Option<item::Item> {
-    let SdkError::ServiceError(context) = error else { return None };
-    match context.into_err() {
-        UpdateItemError::ConditionalCheckFailedException(refused) => refused.item,
-        _ => None,
-    }
 }

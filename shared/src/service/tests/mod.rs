@@ -1,0 +1,82 @@
+//! The service over the ports in memory.
+
+mod frames;
+mod races;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::frame::{Frames, Request, frame};
+use super::{Settings, connect, forget};
+use crate::adapters::memory::Memory;
+use crate::channel::{Channel, Namespaces};
+use crate::clock::{Clock, ManualClock};
+use crate::ids::{ConnectionId, UserId};
+use crate::model::Connection;
+use crate::telemetry::FrameRecord;
+
+/// When the tests take place: milliseconds since the epoch.
+const NOW: i64 = 1_790_328_012_000;
+
+/// The service with everything in memory. Clones are the same one.
+#[derive(Debug, Clone)]
+struct World {
+    memory: Memory,
+    clock: ManualClock,
+    settings: Settings,
+}
+
+impl World {
+    fn new() -> Self {
+        let namespaces = r#"{
+            "room": {"allow_subscribe_for_client": true, "allow_publish_for_client": true},
+            "club": {"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true},
+            "news": {"allow_subscribe_for_client": true},
+            "box": {"allow_publish_for_client": true}
+        }"#;
+        let settings =
+            Settings { namespaces: Namespaces::from_json(namespaces).unwrap(), allow_anonymous: true };
+        Self { memory: Memory::default(), clock: ManualClock::at(NOW), settings }
+    }
+
+    async fn connect(&self, id: &str, user: Option<&str>) -> bool {
+        let connection = Connection::opened(id.into(), user.map(UserId::from), self.clock.now_ms());
+        connect(&self.memory, &connection).await.unwrap() == super::connect::Admission::Accepted
+    }
+
+    async fn disconnect(&self, id: &str) -> bool {
+        forget(&self.memory, &id.into(), &self.clock).await.unwrap().is_some()
+    }
+
+    /// Sends one frame and gives the answer with what was recorded.
+    async fn send(&self, id: &str, message: &str, text: &str) -> (String, FrameRecord) {
+        let mut record = FrameRecord::default();
+        let frames = Frames {
+            store: &self.memory,
+            callbacks: &self.memory,
+            settings: &self.settings,
+            clock: &self.clock,
+        };
+        let request = Request {
+            connection: id.into(),
+            message: message.to_owned(),
+            text: text.to_owned(),
+            received_at: self.clock.now_ms(),
+            deadline: Instant::now() + Duration::from_secs(20),
+        };
+        let answer = frame(&frames, request, &mut record).await;
+        (answer, record)
+    }
+
+    /// What a connection was sent, in order.
+    fn received(&self, id: &str) -> Vec<String> {
+        let id = ConnectionId::from(id);
+        let posted = self.memory.posted().into_iter().filter(|(to, _)| *to == id);
+        posted.map(|(_, frame)| String::from_utf8(frame.to_vec()).unwrap()).collect()
+    }
+}
+
+fn channel(name: &str) -> Channel {
+    Channel::parse(name).unwrap()
+}

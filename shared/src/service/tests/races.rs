@@ -1,0 +1,252 @@
+//! The rules under every order of steps: use cases of several connections run at once, one
+//! port call at a time, in an order that proptest chooses, with a crash where it likes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures_util::task::noop_waker_ref;
+use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+
+use super::World;
+use crate::ids::ConnectionId;
+use crate::model::{Connection, State, keys};
+
+const CONNECTIONS: [&str; 3] = ["a", "b", "c"];
+const CHANNELS: [&str; 2] = ["room:1", "room:2"];
+
+/// One invocation of a function.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Connect(&'static str),
+    Greet(&'static str),
+    Subscribe(&'static str, &'static str),
+    Unsubscribe(&'static str, &'static str),
+    Publish(&'static str, &'static str),
+    Disconnect(&'static str),
+    Lose(&'static str),
+}
+
+/// What was seen while the acts ran.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Subscriptions whose reply was given.
+    subscribed: Vec<(&'static str, &'static str)>,
+    /// How often the end of a connection was counted.
+    ends: Vec<&'static str>,
+    /// For every publication that was accepted: its text, its channel, and who had been told
+    /// before it began that they are subscribed.
+    published: Vec<(String, &'static str, Vec<&'static str>)>,
+}
+
+type Running = Pin<Box<dyn Future<Output = ()>>>;
+
+fn act() -> impl Strategy<Value = Act> {
+    let who = || proptest::sample::select(CONNECTIONS.to_vec());
+    let what = || proptest::sample::select(CHANNELS.to_vec());
+    prop_oneof![
+        2 => who().prop_map(Act::Connect),
+        2 => who().prop_map(Act::Greet),
+        4 => (who(), what()).prop_map(|(id, channel)| Act::Subscribe(id, channel)),
+        2 => (who(), what()).prop_map(|(id, channel)| Act::Unsubscribe(id, channel)),
+        3 => (who(), what()).prop_map(|(id, channel)| Act::Publish(id, channel)),
+        2 => who().prop_map(Act::Disconnect),
+        1 => who().prop_map(Act::Lose),
+    ]
+}
+
+/// Some connections are open and greeted from the start, so that more of the acts bite.
+async fn prepare(world: &World, greeted: usize) {
+    for id in CONNECTIONS.into_iter().take(greeted) {
+        world.connect(id, Some(id)).await;
+        world.send(id, "hello", r#"{"id":1,"connect":{}}"#).await;
+    }
+}
+
+fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Running {
+    let (world, seen) = (world.clone(), Arc::clone(seen));
+    Box::pin(async move {
+        let message = format!("m{number}");
+        match act {
+            Act::Connect(id) => drop(world.connect(id, Some(id)).await),
+            Act::Greet(id) => drop(world.send(id, &message, r#"{"id":1,"connect":{}}"#).await),
+            Act::Subscribe(id, channel) => {
+                let frame = format!(r#"{{"id":1,"subscribe":{{"channel":"{channel}"}}}}"#);
+                if world.send(id, &message, &frame).await.0.contains("\"subscribe\"") {
+                    seen.lock().unwrap().subscribed.push((id, channel));
+                }
+            }
+            Act::Unsubscribe(id, channel) => {
+                let frame = format!(r#"{{"id":1,"unsubscribe":{{"channel":"{channel}"}}}}"#);
+                world.send(id, &message, &frame).await;
+            }
+            Act::Publish(id, channel) => {
+                let told = seen
+                    .lock()
+                    .unwrap()
+                    .subscribed
+                    .iter()
+                    .filter(|(_, to)| *to == channel)
+                    .map(|(id, _)| *id)
+                    .collect();
+                let frame = format!(r#"{{"id":1,"publish":{{"channel":"{channel}","data":"{message}"}}}}"#);
+                if world.send(id, &message, &frame).await.0.contains("\"publish\"") {
+                    seen.lock().unwrap().published.push((message, channel, told));
+                }
+            }
+            Act::Disconnect(id) => {
+                if world.disconnect(id).await {
+                    seen.lock().unwrap().ends.push(id);
+                }
+            }
+            Act::Lose(id) => world.memory.lose(&id.into()),
+        }
+    })
+}
+
+/// Polls the acts in the order that `order` picks, until all are done. The act that `crash`
+/// names is dropped after as many polls as it says.
+fn interleave(acts: Vec<Running>, order: &[u8], crash: Option<(usize, usize)>) {
+    let mut running: Vec<_> = acts.into_iter().enumerate().map(|(number, act)| (number, 0, act)).collect();
+    let mut context = Context::from_waker(noop_waker_ref());
+    let mut picks = order.iter().copied().cycle();
+    while !running.is_empty() {
+        let at = usize::from(picks.next().unwrap_or_default()) % running.len();
+        let (number, polls, act) = &mut running[at];
+        let crashed = crash == Some((*number, *polls));
+        *polls += 1;
+        if crashed || matches!(act.as_mut().poll(&mut context), Poll::Ready(())) {
+            drop(running.swap_remove(at));
+        }
+    }
+}
+
+/// What is wrong with the index rows: rows that no open connection lists, and listed rows that
+/// are not there.
+fn faults(world: &World) -> (Vec<String>, Vec<String>) {
+    let rows = world.memory.index();
+    let connections: Vec<Connection> =
+        CONNECTIONS.into_iter().filter_map(|id| world.memory.connection(&id.into())).collect();
+    let listed: Vec<_> = connections
+        .iter()
+        .filter(|connection| connection.state == State::Open)
+        .flat_map(|connection| {
+            let members =
+                connection.subscriptions.iter().map(|(channel, s)| keys::member(channel, &connection.id, s));
+            members.chain(connection.user.iter().map(|user| keys::device(user, &connection.id)))
+        })
+        .collect();
+    let leaked = rows.keys().filter(|key| !listed.contains(key)).map(|key| format!("{key:?}")).collect();
+    let missing = listed.iter().filter(|key| !rows.contains_key(key)).map(|key| format!("{key:?}")).collect();
+    (leaked, missing)
+}
+
+fn run(greeted: usize, acts: &[Act], order: &[u8], crash: Option<(usize, usize)>) -> (World, Seen) {
+    let world = World::new();
+    interleave(
+        vec![Box::pin({
+            let world = world.clone();
+            async move { prepare(&world, greeted).await }
+        })],
+        &[0],
+        None,
+    );
+    let seen = Arc::default();
+    let running = acts.iter().enumerate().map(|(number, act)| start(&world, &seen, number, *act)).collect();
+    interleave(running, order, crash);
+    (world, Arc::into_inner(seen).unwrap().into_inner().unwrap())
+}
+
+/// Nothing ends or leaves this subscription in the whole scenario.
+fn stays(acts: &[Act], id: &str, channel: &str) -> bool {
+    !acts.iter().any(|act| match *act {
+        Act::Disconnect(who) | Act::Lose(who) | Act::Greet(who) | Act::Connect(who) => who == id,
+        Act::Unsubscribe(who, what) => who == id && what == channel,
+        Act::Subscribe(..) | Act::Publish(..) => false,
+    })
+}
+
+fn check_rows(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
+    let (leaked, missing) = faults(world);
+    prop_assert_eq!((leaked, missing), (vec![], vec![]));
+    for id in CONNECTIONS {
+        prop_assert!(seen.ends.iter().filter(|end| **end == id).count() <= 1, "{} ended twice", id);
+    }
+    Ok(())
+}
+
+fn check_delivery(world: &World, acts: &[Act], seen: &Seen) -> Result<(), TestCaseError> {
+    for (text, channel, told) in &seen.published {
+        for id in told.iter().filter(|id| stays(acts, id, channel)) {
+            let copies = world
+                .received(id)
+                .iter()
+                .filter(|frame| frame.contains(&format!("\"data\":\"{text}\"")))
+                .count();
+            prop_assert_eq!(copies, 1, "{} was told that it is subscribed to {}", id, channel);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 3000, ..Default::default() })]
+
+    #[test]
+    fn no_order_of_steps_leaks_or_loses_a_row(
+        greeted in 0..=3_usize,
+        acts in proptest::collection::vec(act(), 1..7),
+        order in proptest::collection::vec(any::<u8>(), 1..80),
+    ) {
+        let (world, seen) = run(greeted, &acts, &order, None);
+        check_rows(&world, &seen)?;
+        check_delivery(&world, &acts, &seen)?;
+    }
+
+    #[test]
+    fn a_crash_leaves_only_rows_that_expire_and_that_410_cleans(
+        acts in proptest::collection::vec(act(), 1..6),
+        order in proptest::collection::vec(any::<u8>(), 1..80),
+        crash in (0..6_usize, 0..12_usize),
+    ) {
+        let (world, _) = run(3, &acts, &order, Some(crash));
+        for x in world.memory.index().values() {
+            prop_assert_eq!(*x, super::NOW / 1000 + 125 * 60);
+        }
+        settle(&world);
+        let (leaked, _) = faults(&world);
+        let devices_of_a_connect = leaked.iter().all(|key| key.contains("\"U#"));
+        prop_assert!(devices_of_a_connect, "{:?}", leaked);
+    }
+
+    #[test]
+    fn every_end_is_counted_once(order in proptest::collection::vec(any::<u8>(), 1..40), n in 2..5_usize) {
+        let acts: Vec<_> = std::iter::repeat_n(Act::Disconnect("a"), n).collect();
+        let (_, seen) = run(1, &acts, &order, None);
+        prop_assert_eq!(seen.ends, ["a"]);
+    }
+}
+
+/// Every socket is lost, and somebody publishes to every channel.
+fn settle(world: &World) {
+    let world = world.clone();
+    let all = async move {
+        for id in CONNECTIONS {
+            world.disconnect(id).await;
+            world.memory.lose(&id.into());
+        }
+        let publisher = ConnectionId::from("publisher");
+        world.connect(publisher.as_str(), None).await;
+        world.send("publisher", "hello", r#"{"id":1,"connect":{}}"#).await;
+        for channel in CHANNELS {
+            let frame = format!(r#"{{"id":1,"publish":{{"channel":"{channel}","data":1}}}}"#);
+            // Twice: a connection's second row of a channel is met by the second publication.
+            for _ in 0..2 {
+                world.send("publisher", channel, &frame).await;
+            }
+        }
+    };
+    interleave(vec![Box::pin(all)], &[0], None);
+}
