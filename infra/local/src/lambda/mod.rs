@@ -1,11 +1,45 @@
 //! The Lambda host: runs function binaries as processes and invokes them.
+//!
+//! As on AWS, an execution environment (here: one process) works on one invocation at a time, a
+//! function that is busy gets another environment, and an idle one is used again. Each process
+//! has a Runtime API of its own on a loopback port, so that any runtime that speaks it can run.
+//!
+//! Where a laptop differs: a function has at most [`ENVIRONMENTS`] processes at once, and what
+//! comes on top waits its turn, first come first served, instead of failing. Only
+//! `ReservedConcurrentExecutions` throttles, as on AWS. Memory is not limited.
+
+mod environment;
+mod function;
+mod output;
+mod phase;
+mod platform;
+mod runtime_api;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use cloudwatch::logs::LogStore;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::programs::{Program, Programs};
+
+use self::function::Function;
+
+/// Processes that one function may have at the same time.
+pub const ENVIRONMENTS: usize = 32;
+
+/// How long [`Host::shutdown`] lets running invocations go on.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// Why an invocation gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
-    /// The handler reported an error (it returned one, or panicked).
+    /// The handler reported an error (it returned one, or panicked), or its answer was too large.
     #[error("{error_type}: {message}")]
     Function {
         /// `errorType` of the report.
@@ -22,7 +56,7 @@ pub enum InvokeError {
         /// The function's `Timeout`.
         seconds: u64,
     },
-    /// All environments that `ReservedConcurrentExecutions` or the account allows are busy.
+    /// All environments that `ReservedConcurrentExecutions` allows are busy.
     #[error("Rate Exceeded.")]
     Throttled,
     /// The template's function cannot run here.
@@ -30,17 +64,94 @@ pub enum InvokeError {
     NotRunnable(String),
 }
 
-/// Runs functions. Clones share the environments.
+/// What a host runs.
 #[derive(Debug, Clone)]
-pub struct Host {}
+pub struct HostConfig {
+    /// The functions by logical id.
+    pub functions: BTreeMap<String, sam::app::Function>,
+    /// Their executables, by the same ids.
+    pub programs: Programs,
+    /// Where their output goes.
+    pub logs: LogStore,
+    /// The region that the functions see, `us-east-1`.
+    pub region: String,
+    /// The account in the functions' ARNs, twelve digits.
+    pub account_id: String,
+    /// Environment variables laid over every function's own: endpoints, credentials.
+    pub environment: BTreeMap<String, String>,
+    /// The time of log events and deadlines.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Runs functions. Clones share the environments, which end with the last clone.
+#[derive(Debug, Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    functions: BTreeMap<String, Arc<Function>>,
+    /// Every environment holds a receiver for as long as its process lives.
+    alive: watch::Sender<()>,
+}
 
 impl Host {
+    /// A host without processes: the first invocation of a function starts one.
+    #[must_use]
+    pub fn new(mut config: HostConfig) -> Self {
+        let (alive, receiver) = watch::channel(());
+        let functions = std::mem::take(&mut config.functions)
+            .into_iter()
+            .map(|(id, function)| {
+                let program = config
+                    .programs
+                    .get(&id)
+                    .cloned()
+                    .unwrap_or_else(|| Program::Unrunnable(format!("the function {id} has no program")));
+                let function = Function::new(function, program, &config, receiver.clone());
+                (id, Arc::new(function))
+            })
+            .collect();
+        Self { shared: Arc::new(Shared { functions, alive }) }
+    }
+
     /// Invokes a function (by its logical id) synchronously and gives its answer as sent.
+    ///
+    /// Dropping the future does not stop the invocation: an integration that timed out goes on
+    /// in AWS too. What the process had written to its output before it answered is in the log
+    /// store when this returns; a line without its newline is kept back until the newline comes
+    /// or the process ends.
     ///
     /// # Errors
     /// See [`InvokeError`].
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
-        let _ = (function, payload);
-        Err(InvokeError::Throttled)
+        let Some(function) = self.shared.functions.get(function) else {
+            return Err(InvokeError::NotRunnable(format!("there is no function {function}")));
+        };
+        let answer = function.invoke(payload)?;
+        // Whoever drops an invocation answers it first; this is for the end of the runtime only.
+        answer.await.unwrap_or_else(|_| Err(InvokeError::NotRunnable("the Lambda host is gone".to_owned())))
+    }
+
+    /// Ends all environments and returns when their processes are gone. Invocations that wait
+    /// fail at once; running ones may end within two seconds or their own deadline.
+    pub async fn shutdown(&self) {
+        self.shared.close(Instant::now() + SHUTDOWN_GRACE);
+        self.shared.alive.closed().await;
+    }
+}
+
+impl Shared {
+    fn close(&self, grace: Instant) {
+        for function in self.functions.values() {
+            function.close(grace);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close(Instant::now());
     }
 }

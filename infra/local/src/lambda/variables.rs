@@ -1,0 +1,58 @@
+//! The environment variables of a function's processes.
+//!
+//! Lambda's developer guide, "Defined runtime environment variables". `AWS_EXECUTION_ENV` is not
+//! set: Lambda leaves it out for OS-only runtimes, and only such programs run here. Nothing of the
+//! host's own environment is passed on, `HOME` included: Lambda sets none, and an SDK
+//! would find the laptop's credentials there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::programs::Program;
+
+/// What all processes of a function get.
+pub(super) fn of_function(
+    function: &sam::app::Function,
+    program: &Program,
+    region: &str,
+    overlay: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let root = match program {
+        Program::Executable(path) => path.parent().unwrap_or(Path::new("/")).display().to_string(),
+        Program::Unrunnable(_) => String::new(),
+    };
+    let memory = function.memory_mb.to_string();
+    let defined = [
+        // Lambda's value without /opt: layers do not exist here.
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("LAMBDA_TASK_ROOT", root.as_str()),
+        ("LAMBDA_RUNTIME_DIR", root.as_str()),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_str()),
+        ("AWS_LAMBDA_LOG_FORMAT", if function.json_logs { "JSON" } else { "Text" }),
+        ("_HANDLER", function.handler.as_str()),
+        // An SDK signs with these; the local AWS accepts any.
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_SESSION_TOKEN", "local"),
+    ];
+    let level = function.json_logs.then_some(("AWS_LAMBDA_LOG_LEVEL", "INFO"));
+    let defined = defined.into_iter().chain(level).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let own = function.environment.iter().chain(overlay);
+    defined.chain(own.map(|(name, value)| (name.clone(), value.clone()))).collect()
+}
+
+/// What one process gets on top.
+pub(super) fn of_environment(runtime_api: &str, log_stream: &str) -> [(&'static str, String); 2] {
+    [
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
+    ]
+}
