@@ -30,6 +30,8 @@ pub(super) async fn workspace(
         .args(arguments(wanted, profile))
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"));
+    // Its configuration and its toolchain are those of the folder that cargo runs in.
+    command.current_dir(&workspace.root);
     let (built, said) = run(command, cargo, progress).await?;
     let failed = |diagnostics: String| BuildError::Failed { binaries: binaries.clone(), diagnostics };
     if !built.success {
