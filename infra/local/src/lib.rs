@@ -1,6 +1,8 @@
 //! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
 
 pub mod clock;
-pub mod gateway;
+mod gateway;
 pub mod lambda;
 pub mod programs;
+#[cfg(test)]
+mod raw_http;

@@ -1,1 +1,235 @@
-//! placeholder
+//! API Gateway: the WebSocket APIs of a template and their management API, on one port.
+//!
+//! Every connection has one task that owns it from its handshake to its `$disconnect`
+//! (`connection`). Others reach a connection through the registry: they put messages in its outbox
+//! and can delete it. Deciding is pure (`route`, `event`, `answer`, `error`); `socket` and
+//! `integration` do the waiting.
+
+mod access_log;
+mod address;
+mod answer;
+mod api;
+mod connection;
+mod error;
+mod event;
+mod handshake;
+mod ids;
+mod integration;
+mod limits;
+mod management;
+mod outbox;
+mod registry;
+mod route;
+mod socket;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use axum::serve::ListenerExt;
+use cloudwatch::logs::LogStore;
+use http::StatusCode;
+use sam::app::WebSocketApi;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use self::address::Address;
+use self::api::{Api, Stage};
+use self::connection::{Connection, Identity};
+use self::handshake::Handshake;
+use self::ids::ConnectionId;
+pub(crate) use self::integration::Invoke;
+use self::limits::Timers;
+use self::management::Call;
+use self::registry::Registry;
+use self::tasks::Tasks;
+use crate::clock::Clock;
+
+/// How long open connections and running functions may take to end when the gateway stops.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// How long HTTP connections may take to end after that.
+const HTTP_STOPPING: Duration = Duration::from_secs(1);
+
+/// What the gateway serves, and what it uses.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The template's APIs.
+    pub(crate) apis: Vec<WebSocketApi>,
+    /// Lambda.
+    pub(crate) invoke: Arc<dyn Invoke>,
+    /// Where access logs go.
+    pub(crate) logs: LogStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How many times faster than AWS's the 10-minute and 2-hour clocks run.
+    pub(crate) time_scale: f64,
+}
+
+/// Why the gateway cannot start.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// An API's `RouteSelectionExpression` reads what it cannot.
+    #[error("The API {api}: {reason}.")]
+    RouteSelectionExpression {
+        /// Its logical id.
+        api: String,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// Not a number above zero.
+    #[error("The time scale {0} is not a number above zero.")]
+    TimeScale(f64),
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    apis: Vec<Arc<Api>>,
+    invoke: Arc<dyn Invoke>,
+    clock: Arc<dyn Clock>,
+    timers: Timers,
+    registry: Registry,
+    /// Connections and messages that run.
+    tasks: Tasks,
+    /// Set once, when the gateway stops.
+    stopping: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let api = |declared: &WebSocketApi| match Api::new(declared, &settings.logs) {
+            Ok(api) => Ok(Arc::new(api)),
+            Err(error) => Err(SettingsError::RouteSelectionExpression {
+                api: declared.logical_id.clone(),
+                reason: error.to_string(),
+            }),
+        };
+        Ok(Self {
+            apis: settings.apis.iter().map(api).collect::<Result<_, _>>()?,
+            timers: Timers::scaled(settings.time_scale)
+                .ok_or(SettingsError::TimeScale(settings.time_scale))?,
+            invoke: settings.invoke,
+            clock: settings.clock,
+            registry: Registry::default(),
+            tasks: Tasks::default(),
+            stopping: watch::Sender::new(false),
+        })
+    }
+
+    /// The APIs, with their stages, that an address can mean: the one that the host names as
+    /// `{api-id}.execute-api…`, or else all that have a stage of this name.
+    fn candidates(&self, stage: &str, host: &str) -> Vec<(Arc<Api>, Arc<Stage>)> {
+        let named = host.split_once(".execute-api.").map(|(id, _)| id);
+        let apis = self.apis.iter().filter(|api| named.is_none_or(|id| api.id == id));
+        apis.filter_map(|api| Some((Arc::clone(api), Arc::clone(api.stage(stage)?)))).collect()
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    shared: Arc<Shared>,
+    stop_http: oneshot::Sender<()>,
+    http: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Serves the APIs on a listener.
+    pub(crate) fn start(listener: TcpListener, settings: Settings) -> Result<Self, SettingsError> {
+        let shared = Arc::new(Shared::new(settings)?);
+        let service = Router::new()
+            .fallback(front_door)
+            .with_state(Arc::clone(&shared))
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let (stop_http, stopped) = oneshot::channel::<()>();
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        // Frames are small and someone waits for each: none is held back to fill a packet.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
+        });
+        let http = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the gateway stopped serving");
+            }
+        });
+        Ok(Self { shared, stop_http, http })
+    }
+
+    /// Closes every socket with 1001, waits for `$disconnect` and for functions that run, and stops
+    /// listening. The management API answers until the end, because those functions use it.
+    pub(crate) async fn shutdown(mut self) {
+        self.shared.stopping.send_replace(true);
+        if timeout(STOPPING, self.shared.tasks.finished()).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        let _ = self.stop_http.send(());
+        if timeout(HTTP_STOPPING, &mut self.http).await.is_err() {
+            self.http.abort();
+        }
+    }
+}
+
+/// Where every request comes in.
+async fn front_door(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
+    let domain_name = handshake::host(request.headers());
+    let source_ip = peer.ip().to_canonical();
+    let identity =
+        Identity { source_ip: source_ip.to_string(), user_agent: handshake::user_agent(request.headers()) };
+    match Address::parse(request.uri().path()) {
+        None => management::forbidden(),
+        Some(Address::Connection { stage, id }) => {
+            let candidates = shared.candidates(&stage, &domain_name);
+            if candidates.is_empty() {
+                return management::forbidden();
+            }
+            let method = request.method().clone();
+            let body = request.into_body();
+            let call = Call { candidates, method, connection_id: id, domain_name, identity, body };
+            management::handle(&shared, call).await
+        }
+        Some(Address::Socket { stage }) => {
+            let mut candidates = shared.candidates(&stage, &domain_name);
+            // Several APIs have this stage and the host does not say which: there is no such address.
+            let (Some((api, stage)), true) = (candidates.pop(), candidates.is_empty()) else {
+                return management::forbidden();
+            };
+            let Some(handshake) = Handshake::of(&mut request) else { return management::forbidden() };
+            let connected_at = shared.clock.now_ms();
+            let id = ConnectionId::random();
+            let connection = Connection { id, api, stage, domain_name, connected_at, identity };
+            open(shared, connection, handshake).await
+        }
+    }
+}
+
+/// Gives a connection its task, and waits for what that answers the handshake.
+async fn open(shared: Arc<Shared>, connection: Connection, handshake: Handshake) -> Response {
+    let unavailable = || {
+        let body = serde_json::json!({ "message": "Service Unavailable" }).to_string();
+        handshake::json(StatusCode::SERVICE_UNAVAILABLE, body)
+    };
+    if *shared.stopping.borrow() {
+        return unavailable();
+    }
+    let (respond, response) = oneshot::channel();
+    let task = connection::run(Arc::clone(&shared), Arc::new(connection), handshake, respond);
+    shared.tasks.spawn(task);
+    response.await.unwrap_or_else(|_| unavailable())
+}

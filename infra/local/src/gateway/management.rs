@@ -1,0 +1,216 @@
+//! The management API: `@connections`.
+//!
+//! [Use @connections commands in your backend service] in API Gateway's developer guide and the
+//! Amazon API Gateway Management API reference.
+//!
+//! [Use @connections commands in your backend service]: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::StreamExt;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::access_log::Row;
+use super::api::{Api, Stage};
+use super::connection::Identity;
+use super::handshake::{self, REQUEST_ID_HEADER};
+use super::ids::{self, ConnectionId};
+use super::outbox::Refused;
+use super::registry::OpenConnection;
+use super::{Shared, limits, time};
+
+/// The header that names a management call, a UUID.
+const UUID_HEADER: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The header that SDKs read an error's name from.
+const ERROR_TYPE_HEADER: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Bytes of a body that are read at all.
+const MOST: usize = 10 * 1024 * 1024;
+
+/// A call to one connection.
+pub(crate) struct Call {
+    /// The APIs that the address can mean, with their stages.
+    pub(crate) candidates: Vec<(Arc<Api>, Arc<Stage>)>,
+    pub(crate) method: Method,
+    /// The id in the path, decoded.
+    pub(crate) connection_id: String,
+    /// The host that the caller named.
+    pub(crate) domain_name: String,
+    /// The caller.
+    pub(crate) identity: Identity,
+    pub(crate) body: Body,
+}
+
+/// An answer, before the headers that all answers have.
+enum Answer {
+    /// `PostToConnection` took the message.
+    Posted,
+    /// `GetConnection`, as JSON.
+    Found(String),
+    /// `DeleteConnection` ends it.
+    Deleted,
+    /// Status, error type, and a sentence.
+    Refused(StatusCode, &'static str, String),
+}
+
+/// Answers a management call.
+pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
+    let route_key = match call.method {
+        Method::POST => "POST /@connections/{connectionId}",
+        Method::GET => "GET /@connections/{connectionId}",
+        Method::DELETE => "DELETE /@connections/{connectionId}",
+        _ => return forbidden(),
+    };
+    // A message that is too large gets neither a reason nor an id, and leaves no row.
+    let data = match message(std::mem::take(&mut call.body)).await {
+        Ok(data) => data,
+        Err(status) => return bare(status),
+    };
+    let ids = (Uuid::new_v4().to_string(), ids::request_id());
+    let request_time = shared.clock.now_ms();
+    let answer = match find(shared, &call.candidates, &call.connection_id) {
+        Ok(open) => act(shared, &call.method, &open, &data),
+        Err(refusal) => refusal,
+    };
+    let mut response = answer.into_response();
+    for (name, value) in [(UUID_HEADER, &ids.0), (REQUEST_ID_HEADER, &ids.1)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    log(shared, &call, route_key, &ids, request_time, response.status());
+    response
+}
+
+/// Writes the call's row of the access log: that of the stage in its path.
+fn log(
+    shared: &Shared,
+    call: &Call,
+    route_key: &str,
+    (request_id, extended_request_id): &(String, String),
+    request_time: i64,
+    status: StatusCode,
+) {
+    let Some((api, stage)) = call.candidates.first() else { return };
+    let row = Row {
+        api_id: &api.id,
+        stage: &stage.name,
+        domain_name: &call.domain_name,
+        connection_id: &call.connection_id,
+        connected_at: None,
+        event_type: "CONNECTION_API",
+        route_key: Some(route_key),
+        message_id: None,
+        request_id,
+        extended_request_id,
+        request_time,
+        status: status.as_u16(),
+        integration_latency: Some(0),
+        error: None,
+        identity: &call.identity,
+    };
+    stage.log(&row, shared.clock.now_ms());
+}
+
+/// The bytes of a message, or the status of the refusal. Bytes that are too many are read too, up to
+/// a bound: a caller that is still sending would not see its answer.
+async fn message(body: Body) -> Result<Vec<u8>, StatusCode> {
+    let mut chunks = body.into_data_stream();
+    let (mut data, mut length) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        // What breaks off is no message.
+        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
+        length += chunk.len();
+        if length <= limits::MESSAGE {
+            data.extend_from_slice(&chunk);
+        } else if length > MOST {
+            break;
+        }
+    }
+    if length <= limits::MESSAGE { Ok(data) } else { Err(StatusCode::PAYLOAD_TOO_LARGE) }
+}
+
+/// An answer that is only a status.
+fn bare(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+/// The answer to a path, stage or method that there is not.
+pub(crate) fn forbidden() -> Response {
+    let mut response = handshake::json(StatusCode::FORBIDDEN, json!({ "message": "Forbidden" }).to_string());
+    response.headers_mut().insert(ERROR_TYPE_HEADER, HeaderValue::from_static("ForbiddenException"));
+    response
+}
+
+/// The open connection that a call means. One that was opened through another stage of the same
+/// API counts.
+fn find(
+    shared: &Shared,
+    candidates: &[(Arc<Api>, Arc<Stage>)],
+    id: &str,
+) -> Result<Arc<OpenConnection>, Answer> {
+    let Some(parsed) = ConnectionId::parse(id) else {
+        let message = format!("Invalid connectionId: {id}");
+        return Err(Answer::Refused(StatusCode::BAD_REQUEST, "BadRequestException", message));
+    };
+    let open = shared.registry.get(&parsed);
+    open.filter(|open| candidates.iter().any(|(api, _)| Arc::ptr_eq(api, &open.connection.api)))
+        .ok_or_else(gone)
+}
+
+fn gone() -> Answer {
+    Answer::Refused(StatusCode::GONE, "GoneException", "The connection is gone.".to_owned())
+}
+
+fn act(shared: &Shared, method: &Method, open: &OpenConnection, data: &[u8]) -> Answer {
+    match *method {
+        Method::GET => Answer::Found(described(open)),
+        Method::DELETE => {
+            shared.registry.remove(&open.connection.id);
+            open.deleted.notify_one();
+            Answer::Deleted
+        }
+        // Always a text frame, whatever the bytes are.
+        _ => match open.post(String::from_utf8_lossy(data).as_ref().into(), shared.clock.now_ms()) {
+            Ok(()) => Answer::Posted,
+            Err(Refused::Ended) => gone(),
+            Err(Refused::Full) => {
+                let message = "The client does not read fast enough.".to_owned();
+                Answer::Refused(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", message)
+            }
+        },
+    }
+}
+
+fn described(open: &OpenConnection) -> String {
+    let Identity { source_ip, user_agent } = &open.connection.identity;
+    let mut identity = json!({ "sourceIp": source_ip });
+    if let (Some(user_agent), Some(identity)) = (user_agent, identity.as_object_mut()) {
+        identity.insert("userAgent".to_owned(), user_agent.as_str().into());
+    }
+    let connected_at = time::iso(open.connection.connected_at);
+    let last_active_at = time::iso(open.last_active_at());
+    json!({ "connectedAt": connected_at, "identity": identity, "lastActiveAt": last_active_at }).to_string()
+}
+
+impl Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Posted => bare(StatusCode::OK),
+            Self::Found(description) => handshake::json(StatusCode::OK, description),
+            Self::Deleted => bare(StatusCode::NO_CONTENT),
+            Self::Refused(status, error_type, message) => {
+                let mut response = handshake::json(status, json!({ "message": message }).to_string());
+                response.headers_mut().insert(ERROR_TYPE_HEADER, HeaderValue::from_static(error_type));
+                response
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the gateway with real clients and a Lambda that is a few closures.
+
+mod closing;
+mod events;
+mod handshake;
+mod management;
+mod messages;
+mod rows;
+mod support;
+mod timers;
