@@ -6,3 +6,8 @@ pub mod lambda;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;
+mod stack;
+mod tables;
+
+pub use stack::{Config, Endpoint, Running, StartError, start};
+pub use tables::TableError;

@@ -1,0 +1,269 @@
+//! Starts and stops the parts of the local AWS in the right order.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use cloudwatch::logs::LogStore;
+use sam::app::{App, WebSocketApi};
+use tokio::net::TcpListener;
+
+use crate::clock::SystemClock;
+use crate::gateway::{self, Gateway, SettingsError};
+use crate::lambda::{Host, HostConfig};
+use crate::programs::Programs;
+use crate::tables::{TableError, Tables};
+
+/// Where and how the local AWS runs.
+#[derive(Debug)]
+pub struct Config {
+    /// For the WebSocket APIs and `@connections`.
+    pub websocket: TcpListener,
+    /// For the AWS services that SDKs call.
+    pub aws: TcpListener,
+    /// The account and region that functions see.
+    pub settings: sam::Settings,
+    /// How many times faster than AWS's the 10-minute and 2-hour clocks of a connection run.
+    pub time_scale: f64,
+}
+
+/// Where one stage of one API answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The API's name in the template.
+    pub api: String,
+    /// The API's ten characters.
+    pub api_id: String,
+    /// The stage's name.
+    pub stage: String,
+    /// Where clients connect: `ws://127.0.0.1:3001/local`.
+    pub websocket: String,
+    /// The endpoint of `@connections`: `http://127.0.0.1:3001/local`.
+    pub management: String,
+}
+
+/// Why the local AWS cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener does not know its address.
+    #[error("A listener has no address: {0}.")]
+    Listener(#[from] std::io::Error),
+    /// An API's `RouteSelectionExpression` or the time scale is not usable.
+    #[error("{0}")]
+    Gateway(String),
+    /// The tables cannot be served.
+    #[error(transparent)]
+    Tables(#[from] TableError),
+}
+
+impl From<SettingsError> for StartError {
+    fn from(error: SettingsError) -> Self {
+        Self::Gateway(error.to_string())
+    }
+}
+
+/// The running local AWS. Dropping it ends its listeners and tells no one: see
+/// [`Running::shutdown`].
+#[derive(Debug)]
+pub struct Running {
+    endpoints: Vec<Endpoint>,
+    aws: String,
+    logs: LogStore,
+    gateway: Gateway,
+    host: Host,
+    tables: Tables,
+}
+
+/// Starts an app: its tables, its functions' host, and its APIs.
+///
+/// The functions get `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` with the
+/// first API's first stage; that endpoint also finds the connections of other APIs that have a
+/// stage of the same name.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
+    let clock = Arc::new(SystemClock);
+    let logs = LogStore::default();
+    for group in log_groups(&app) {
+        logs.create_group(group);
+    }
+    let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
+    let aws = format!("http://{}", reachable(config.aws.local_addr()?));
+    let host = Host::new(HostConfig {
+        functions: app.functions,
+        programs,
+        logs: logs.clone(),
+        region: config.settings.region,
+        account_id: config.settings.account_id,
+        environment: environment(&aws, endpoints.first()),
+        clock: clock.clone(),
+    });
+    let settings = gateway::Settings {
+        apis: app.apis,
+        invoke: Arc::new(host.clone()),
+        logs: logs.clone(),
+        clock,
+        time_scale: config.time_scale,
+    };
+    let tables = Tables::start(config.aws, app.tables).await?;
+    let gateway = Gateway::start(config.websocket, settings)?;
+    Ok(Running { endpoints, aws, logs, gateway, host, tables })
+}
+
+impl Running {
+    /// Every stage of every API.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The endpoint of the AWS services: `http://127.0.0.1:4566`.
+    #[must_use]
+    pub fn aws(&self) -> &str {
+        &self.aws
+    }
+
+    /// The access logs and the functions' logs.
+    #[must_use]
+    pub fn logs(&self) -> &LogStore {
+        &self.logs
+    }
+
+    /// Stops everything: sockets are closed with 1001 and `$disconnect` is told, functions that run
+    /// may finish for a bounded time, and then their processes and the listeners end.
+    pub async fn shutdown(self) {
+        self.gateway.shutdown().await;
+        self.host.shutdown().await;
+        self.tables.shutdown().await;
+    }
+}
+
+/// The groups that exist before anything is written: declared ones and those of the functions.
+fn log_groups(app: &App) -> impl Iterator<Item = &str> {
+    let declared = app.log_groups.iter().map(|group| group.name.as_str());
+    declared.chain(app.functions.values().map(|function| function.log_group.as_str()))
+}
+
+fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {
+    let address = reachable(address);
+    let stages = apis.iter().flat_map(|api| api.stages.keys().map(move |stage| (api, stage)));
+    let endpoint = |(api, stage): (&WebSocketApi, &String)| Endpoint {
+        api: api.logical_id.clone(),
+        api_id: api.id.clone(),
+        stage: stage.clone(),
+        websocket: format!("ws://{address}/{stage}"),
+        management: format!("http://{address}/{stage}"),
+    };
+    stages.map(endpoint).collect()
+}
+
+/// An address to connect to: a listener on every interface is reached on loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
+}
+
+/// The variables by which AWS SDKs find the local AWS.
+fn environment(aws: &str, endpoint: Option<&Endpoint>) -> BTreeMap<String, String> {
+    let mut environment = BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), aws.to_owned())]);
+    if let Some(endpoint) = endpoint {
+        let name = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI".to_owned();
+        environment.insert(name, endpoint.management.clone());
+    }
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::{SinkExt, StreamExt};
+    use sam::app::{Integration, Route, Stage, Target};
+    use tokio_tungstenite::connect_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+
+    /// An app whose one route calls a function that cannot run.
+    fn app() -> App {
+        let integration =
+            Integration { target: Target::Function("F".to_owned()), timeout: Duration::from_secs(29) };
+        let key = "$default".to_owned();
+        let route = Route { key: key.clone(), integration: Some(integration), two_way: false };
+        let stage = Stage { name: "local".to_owned(), variables: BTreeMap::new(), access_log: None };
+        let api = WebSocketApi {
+            logical_id: "Api".to_owned(),
+            id: "a1b2c3d4e5".to_owned(),
+            name: "Api".to_owned(),
+            route_selection_expression: "$request.body.action".to_owned(),
+            routes: BTreeMap::from([(key, route)]),
+            stages: BTreeMap::from([("local".to_owned(), stage)]),
+        };
+        App {
+            apis: vec![api],
+            functions: BTreeMap::new(),
+            tables: Vec::new(),
+            log_groups: Vec::new(),
+            outputs: BTreeMap::new(),
+            ignored: Vec::new(),
+        }
+    }
+
+    async fn config(time_scale: f64) -> Config {
+        let listener = || TcpListener::bind("127.0.0.1:0");
+        Config {
+            websocket: listener().await.unwrap(),
+            aws: listener().await.unwrap(),
+            settings: sam::Settings::default(),
+            time_scale,
+        }
+    }
+
+    #[tokio::test]
+    async fn starts_answers_and_stops() {
+        let running = start(app(), Programs::default(), config(1.0).await).await.unwrap();
+        let [endpoint] = running.endpoints() else { panic!("one endpoint") };
+        assert_eq!(endpoint.management, endpoint.websocket.replace("ws://", "http://"));
+        let url = endpoint.websocket.clone();
+        let (mut client, _) = connect_async(&url).await.unwrap();
+        client.send(Message::text("x")).await.unwrap();
+        let frame = client.next().await.unwrap().unwrap();
+        assert!(frame.to_text().unwrap().starts_with(r#"{"message": "Internal server error""#));
+        let stopped = tokio::spawn(running.shutdown());
+        assert!(client.next().await.unwrap().unwrap().is_close());
+        assert!(client.next().await.is_none());
+        stopped.await.unwrap();
+        assert!(connect_async(&url).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_time_scale_makes_the_idle_clock_run_faster() {
+        let running = start(app(), Programs::default(), config(60_000.0).await).await.unwrap();
+        let (mut client, _) = connect_async(&running.endpoints()[0].websocket).await.unwrap();
+        let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else {
+            panic!("a close frame")
+        };
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1001, "Going away"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_start_is_named() {
+        let error = start(app(), Programs::default(), config(0.0).await).await.unwrap_err();
+        assert_eq!(error.to_string(), "The time scale 0 is not a number above zero.");
+        let mut app = app();
+        app.apis[0].route_selection_expression = "$context.routeKey".to_owned();
+        let error = start(app, Programs::default(), config(1.0).await).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "The API Api: \"context.routeKey\" is not a variable of a route selection expression: \
+             only $request.body can be read."
+        );
+    }
+}
