@@ -1,6 +1,8 @@
 //! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
 
 pub mod clock;
+#[cfg(test)]
+mod fidelity;
 mod gateway;
 pub mod lambda;
 pub mod programs;
