@@ -52,7 +52,7 @@ fn check(environment: &str, anonymous: &str, namespaces: &str) {
 
 #[test]
 fn the_local_environment_is_open() {
-    check("local", "true", r#"{"room":{"subscribe":true,"publish":true}}"#);
+    check("local", "true", r#"{"room":{"allow_subscribe_for_client":true,"allow_publish_for_client":true}}"#);
 }
 
 #[test]
