@@ -79,14 +79,14 @@ impl Event {
         Ok(Self { connection, user, body: event.body.unwrap_or_default(), context })
     }
 
-    /// What the telemetry says of it.
+    /// What the telemetry says of it; the route is a dimension with `detailed` metrics only.
     #[must_use]
-    pub fn fields(&self, user_hash: &UserHash) -> RequestFields {
+    pub fn fields(&self, user_hash: &UserHash, detailed: bool) -> RequestFields {
         let context = self.context.clone();
         RequestFields {
             api_dimension: context.apiid.clone().unwrap_or_else(unknown),
             stage_dimension: context.stage.clone().unwrap_or_else(unknown),
-            route_dimension: context.route_key.clone(),
+            route_dimension: context.route_key.clone().filter(|_| detailed),
             api_id: context.apiid,
             stage: context.stage,
             route_key: context.route_key,

@@ -162,7 +162,7 @@ where
     let (payload, context) = event.into_parts();
     let (request, result) = match Event::parse(payload, events) {
         Ok(event) => {
-            let request = event.fields(&function.config.user_hash);
+            let request = event.fields(&function.config.user_hash, function.config.detailed_metrics);
             let result =
                 handle(function, handler, &event, &context).instrument(span(&request, &context)).await;
             (request, result)
