@@ -14,6 +14,9 @@ use crate::lambda::{Host, HostConfig};
 use crate::programs::Programs;
 use crate::tables::{TableError, Tables};
 
+/// Lines of a function that does not start that are worth showing.
+const OUTPUT_LINES: usize = 3;
+
 /// Where and how the local AWS runs.
 #[derive(Debug)]
 pub struct Config {
@@ -54,6 +57,21 @@ pub enum StartError {
     /// The tables cannot be served.
     #[error(transparent)]
     Tables(#[from] TableError),
+    /// A function's process does not come to ask for its first event.
+    #[error("the function {function} does not start: {reason}{}", wrote(.output))]
+    Function {
+        /// Its logical id.
+        function: String,
+        /// What happened to the process.
+        reason: String,
+        /// The last lines that it wrote.
+        output: Vec<String>,
+    },
+}
+
+/// What a function wrote, for the end of a sentence about it.
+fn wrote(output: &[String]) -> String {
+    if output.is_empty() { String::new() } else { format!("; it wrote:\n{}", output.join("\n")) }
 }
 
 impl From<SettingsError> for StartError {
@@ -90,6 +108,11 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
     }
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
     let aws = format!("http://{}", reachable(config.aws.local_addr()?));
+    let groups: BTreeMap<String, String> = app
+        .functions
+        .values()
+        .map(|function| (function.logical_id.clone(), function.log_group.clone()))
+        .collect();
     let host = Host::new(HostConfig {
         functions: app.functions,
         programs,
@@ -107,6 +130,11 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         time_scale: config.time_scale,
     };
     let tables = Tables::start(config.aws, app.tables).await?;
+    host.warm().await.map_err(|(function, reason)| {
+        let group = groups.get(&function).map_or("", String::as_str);
+        let output = last_lines(&logs, group);
+        StartError::Function { function, reason, output }
+    })?;
     let gateway = Gateway::start(config.websocket, settings)?;
     Ok(Running { endpoints, aws, logs, gateway, host, tables })
 }
@@ -137,6 +165,12 @@ impl Running {
         self.host.shutdown().await;
         self.tables.shutdown().await;
     }
+}
+
+/// The last lines of a log group, oldest first.
+fn last_lines(logs: &LogStore, group: &str) -> Vec<String> {
+    let events = logs.events(group);
+    events.iter().skip(events.len().saturating_sub(OUTPUT_LINES)).map(|event| event.message.clone()).collect()
 }
 
 /// The groups that exist before anything is written: declared ones and those of the functions.

@@ -13,7 +13,7 @@ pub(crate) const MESSAGE: usize = 128 * 1024;
 pub(crate) const FRAME: usize = 32 * 1024;
 
 /// How long the gateway waits for a client to finish closing, and then drops it.
-pub(crate) const CLOSING: Duration = Duration::from_secs(5);
+pub(crate) const CLOSING: Duration = Duration::from_secs(2);
 
 /// How long a connection may last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,6 +47,8 @@ struct State {
     /// Those in [`Phase::Idle`]; the last one was used last and is used next, as on Lambda.
     idle: Vec<EnvironmentId>,
     next_id: EnvironmentId,
+    /// Who waits for the first environment to be ready; see [`Function::warm`].
+    warming: Option<oneshot::Sender<Result<(), String>>>,
     closing: Option<Closing>,
     /// Given to every environment; `None` once the function is closed.
     alive: Option<watch::Receiver<()>>,
@@ -77,6 +79,7 @@ impl Function {
             environments: BTreeMap::new(),
             idle: Vec::new(),
             next_id: 0,
+            warming: None,
             closing: None,
             alive: Some(alive),
         };
@@ -105,11 +108,28 @@ impl Function {
         Ok(answer)
     }
 
+    /// Starts the first environment before there is an invocation for it, and gives where it
+    /// will be said that it is ready, or why it is not. `None` when there is nothing to start.
+    pub(super) fn warm(self: &Arc<Self>) -> Option<oneshot::Receiver<Result<(), String>>> {
+        let mut state = self.lock();
+        if matches!(self.program, Program::Unrunnable(_)) || !state.environments.is_empty() {
+            return None;
+        }
+        let (ready, told) = oneshot::channel();
+        state.warming = Some(ready);
+        self.start(&mut state, INIT_LIMIT);
+        Some(told)
+    }
+
     /// An environment asks for an invocation. Asked again before it answered, it gets the same
     /// one again, as from Lambda.
     pub(super) fn next(&self, id: EnvironmentId) -> Next {
         let mut state = self.lock();
         let state = &mut *state;
+        if let Some(warming) = state.warming.take() {
+            // An error says that nobody waits any more.
+            let _ = warming.send(Ok(()));
+        }
         let Some(slot) = state.environments.get_mut(&id).filter(|slot| !slot.ending) else {
             return Next::Ended;
         };
@@ -218,6 +238,9 @@ impl Function {
     /// Lambda tries the initialisation once more before the invocation fails.
     fn init_failed(&self, ending: &Ending) {
         let mut state = self.lock();
+        if let Some(warming) = state.warming.take() {
+            let _ = warming.send(Err(ending.reason()));
+        }
         let Some(first) = state.waiting.front_mut() else { return };
         first.failed_inits += 1;
         if first.failed_inits < 2 {
@@ -269,15 +292,12 @@ impl Function {
 
     /// Starts environments until one is coming for each invocation that waits.
     fn fill(self: &Arc<Self>, state: &mut State) {
-        let Some(alive) = state.alive.clone() else { return };
         let mut coming = state.environments.values().filter(|slot| slot.is_coming()).count();
-        while coming < state.waiting.len() && state.environments.len() < ENVIRONMENTS {
+        while state.alive.is_some() && coming < state.waiting.len() && state.environments.len() < ENVIRONMENTS
+        {
             let retry = state.waiting.front().is_some_and(|invocation| invocation.failed_inits > 0);
             let limit = if retry { self.settings.timeout } else { INIT_LIMIT };
-            let (id, changed) = (state.next_id, Arc::new(Notify::new()));
-            state.next_id += 1;
-            state.environments.insert(id, Slot::starting(limit, Arc::clone(&changed)));
-            tokio::spawn(environment::run(Arc::clone(self), id, changed, alive.clone()));
+            self.start(state, limit);
             coming += 1;
         }
         if !state.waiting.is_empty() {
@@ -285,6 +305,15 @@ impl Function {
                 slot.rewatch(state.closing, true);
             }
         }
+    }
+
+    /// Starts one environment, which has `limit` until it asks for an invocation.
+    fn start(self: &Arc<Self>, state: &mut State, limit: Duration) {
+        let Some(alive) = state.alive.clone() else { return };
+        let (id, changed) = (state.next_id, Arc::new(Notify::new()));
+        state.next_id += 1;
+        state.environments.insert(id, Slot::starting(limit, Arc::clone(&changed)));
+        tokio::spawn(environment::run(Arc::clone(self), id, changed, alive));
     }
 
     /// Hands an invocation to an environment: its time runs from now.

@@ -134,6 +134,24 @@ impl Host {
         answer.await.unwrap_or_else(|_| Err(InvokeError::NotRunnable("the Lambda host is gone".to_owned())))
     }
 
+    /// Starts an environment of every function and waits until all are ready, so that what
+    /// cannot start is known before the first invocation, which then finds a process. Functions
+    /// that cannot run here are left out.
+    ///
+    /// # Errors
+    /// The logical id of a function that does not start, and why.
+    pub async fn warm(&self) -> Result<(), (String, String)> {
+        let starting: Vec<_> =
+            self.shared.functions.iter().filter_map(|(id, function)| Some((id, function.warm()?))).collect();
+        for (id, ready) in starting {
+            // The sender is dropped only by a host that ends.
+            if let Ok(Err(reason)) = ready.await {
+                return Err((id.clone(), reason));
+            }
+        }
+        Ok(())
+    }
+
     /// Ends all environments and returns when their processes are gone. Invocations that wait
     /// fail at once; running ones may end within two seconds or their own deadline.
     pub async fn shutdown(&self) {

@@ -189,6 +189,17 @@ impl Slot {
 }
 
 impl Ending {
+    /// Why the environment never asked for an invocation, in words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NotStarted(reason) => reason.clone(),
+            Self::Exited(how) => how.clone(),
+            Self::InitError(error) => error.to_string(),
+            Self::TimedOut(limit) => format!("it asked for no invocation within {} s", limit.as_secs()),
+            Self::Retired | Self::Closed => "it was ended".to_owned(),
+        }
+    }
+
     /// What the invocation that the environment worked on, or was started for, gets.
     pub(super) fn error(&self, request_id: &str) -> InvokeError {
         let exited = |how: &str| InvokeError::Exited(format!("RequestId: {request_id} Error: {how}"));
