@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The `switchboard` command. Standard output has what was asked for; standard error has one
+//! sentence when something is wrong. Exit status: 0 done, 1 failed, 2 bad usage (clap's own).
+
+mod args;
+mod check;
+mod project;
+mod short;
+mod up;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+pub use args::Args;
+use args::Subcommand;
+
+/// Why a command failed: one sentence, with its place where there is one.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Project(#[from] project::ProjectError),
+    #[error(transparent)]
+    Up(#[from] up::UpError),
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn run(args: Args) -> ExitCode {
+    let outcome = match args.command.unwrap_or(Subcommand::Up(args.up)) {
+        Subcommand::Up(options) => up::run(&options).map_err(CommandError::from),
+        Subcommand::Check(options) => check::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut message = error.to_string();
+            if !message.starts_with("error") {
+                message.insert_str(0, "error: ");
+            }
+            // Nowhere is left to say that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Runs a SAM WebSocket application on this machine: API Gateway, Lambda and DynamoDB from the
+/// template that deploys it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "switchboard",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a subcommand it is `up`. Example:\n  switchboard --port 0 --json"
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(crate) up: UpOptions,
+}
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// Start the local AWS from the template and stay (the default).
+    #[command(after_help = "Example:\n  switchboard up --template template.yaml --parameter StageName=dev")]
+    Up(UpOptions),
+    /// Read a template and say what the local AWS would run, or what is wrong with it.
+    #[command(after_help = "Example:\n  switchboard check --template template.yaml --config-env prod")]
+    Check(ProjectOptions),
+}
+
+/// Which template, with which parameters.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ProjectOptions {
+    /// The SAM template.
+    #[arg(long, value_name = "PATH", default_value = "infra/template.yaml")]
+    pub(crate) template: PathBuf,
+    /// The environment of the samconfig.toml beside the template whose parameter_overrides apply
+    /// [default: local, or else default, where there is one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config_env: Option<String>,
+    /// A template parameter; wins over samconfig.toml. Can be given many times.
+    #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+/// How to run it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct UpOptions {
+    #[command(flatten)]
+    pub(crate) project: ProjectOptions,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port of the WebSocket API and of @connections; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 3001)]
+    pub(crate) port: u16,
+    /// The port of the AWS services (DynamoDB); 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 4566)]
+    pub(crate) aws_port: u16,
+    /// Build the functions with optimisation.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Run the 10-minute and 2-hour clocks of connections so many times faster.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale)]
+    pub(crate) time_scale: f64,
+    /// How log lines are shown.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = LogLines::Short)]
+    pub(crate) logs: LogLines,
+    /// Print one line of JSON with the addresses when everything answers, and nothing else on
+    /// standard output; log lines go to standard error, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How the lines of access logs and functions are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLines {
+    /// What matters of each line.
+    Short,
+    /// Lines as they were written.
+    Full,
+    /// Not at all.
+    None,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if scale.is_finite() && scale > 0.0 { Ok(scale) } else { Err("expected a number above 0".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn up_is_the_default() {
+        let args = Args::try_parse_from(["switchboard", "--port", "0", "--parameter", "A=b=c"]).unwrap();
+        assert!(args.command.is_none());
+        assert_eq!(args.up.port, 0);
+        assert_eq!(args.up.project.parameters, [("A".to_owned(), "b=c".to_owned())]);
+    }
+
+    #[test]
+    fn bad_values_are_bad_usage() {
+        for arguments in
+            [["--time-scale", "0"], ["--time-scale", "x"], ["--parameter", "A"], ["--port", "99999"]]
+        {
+            let error = Args::try_parse_from(["switchboard"].into_iter().chain(arguments)).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{arguments:?}");
+        }
+    }
+}

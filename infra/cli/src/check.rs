@@ -1,0 +1,66 @@
+//! `switchboard check`: what the local AWS would run.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use sam::App;
+use sam::app::{Code, Target};
+
+use crate::args::ProjectOptions;
+use crate::{CommandError, project};
+
+/// Prints what the template would run.
+pub(crate) fn run(options: &ProjectOptions) -> Result<(), CommandError> {
+    let (app, _) = project::load(options)?;
+    std::io::stdout().write_all(describe(&app).as_bytes())?;
+    Ok(())
+}
+
+/// A line for each thing that runs, then what does not.
+fn describe(app: &App) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_description(&mut text, app);
+    text
+}
+
+fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
+    for api in &app.apis {
+        let stages = api.stages.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(text, "WebSocket API {} ({}), stage {stages}", api.logical_id, api.id)?;
+        for route in api.routes.values() {
+            let target = match route.integration.as_ref().map(|integration| &integration.target) {
+                Some(Target::Function(function)) => format!("function {function}"),
+                Some(Target::Unsupported(reason)) => format!("not run: {reason}"),
+                None => "nothing".to_owned(),
+            };
+            let two_way = if route.two_way { ", two-way" } else { "" };
+            writeln!(text, "  {:<12} {target}{two_way}", route.key)?;
+        }
+    }
+    for function in app.functions.values() {
+        let code = match &function.code {
+            Code::Cargo { package, .. } => format!("built by cargo from {}", package.display()),
+            Code::Bootstrap(folder) => format!("{}/bootstrap", folder.display()),
+            Code::Unrunnable(reason) => format!("not run: {reason}"),
+        };
+        writeln!(
+            text,
+            "Function {}, {} MB, {} s: {code}",
+            function.logical_id,
+            function.memory_mb,
+            function.timeout.as_secs()
+        )?;
+    }
+    for table in &app.tables {
+        writeln!(text, "Table {}", table.name)?;
+    }
+    for ignored in &app.ignored {
+        writeln!(
+            text,
+            "Not run locally: {} ({}, line {})",
+            ignored.logical_id, ignored.resource_type, ignored.line
+        )?;
+    }
+    Ok(())
+}
