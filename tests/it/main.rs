@@ -1,4 +1,4 @@
-//! All end-to-end tests, in one binary.
+//! End-to-end tests: the real parts together, at the level where a user would notice.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +7,15 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod centrifuge;
+mod chat;
+mod events;
+mod faults;
 mod lambda_host;
 mod programs;
+mod readme;
 mod runtime_api;
+mod store;
+mod telemetry;
+mod tidy;
+mod up;

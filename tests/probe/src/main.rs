@@ -1,6 +1,8 @@
-//! A Lambda function that does what its event says, for the tests of the Lambda host.
+//! A Lambda function that does what its event says, for the tests of the local AWS.
 //!
-//! The event is `{"do": …}` with the act's own members; see [`act`]. `PROBE_INIT` makes the
+//! The event is `{"do": …}` with the act's own members; see [`act`]. An event of a WebSocket API
+//! is written to the log, its body is such an event, and what comes of it is the answer's body;
+//! connects and disconnects are let pass. `PROBE_INIT` makes the
 //! initialisation fail: `exit` ends the process, `error` reports to the Runtime API, `hang` never
 //! asks for an invocation.
 
@@ -23,7 +25,26 @@ async fn main() -> Result<(), Error> {
         Some("hang") => std::future::pending().await,
         _ => {}
     }
-    lambda_runtime::run(service_fn(|event| act(event, &variables))).await
+    lambda_runtime::run(service_fn(|event| handle(event, &variables))).await
+}
+
+/// Unpacks an event of a WebSocket API, and packs the answer for it.
+async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>) -> Result<Value, Error> {
+    if event.payload.get("requestContext").is_none() {
+        return act(event, variables).await;
+    }
+    print(&format!("{}\n", event.payload), "")?;
+    let Some(body) = event.payload.get("body").and_then(Value::as_str) else {
+        return Ok(json!({ "statusCode": 200 }));
+    };
+    let (body, proxied) = (serde_json::from_str(body)?, event.payload.clone());
+    match act(LambdaEvent::new(body, event.context), variables).await? {
+        Value::String(garbage) => Ok(Value::String(garbage)),
+        Value::Object(echoed) if echoed.contains_key("do") => {
+            Ok(json!({ "statusCode": 200, "body": proxied.to_string() }))
+        }
+        result => Ok(json!({ "statusCode": 200, "body": result.to_string() })),
+    }
 }
 
 /// Does one event's act and says what came of it.

@@ -1,0 +1,156 @@
+// Unmodified centrifuge-js clients talk over channels of `switchboard up`. Build first:
+// `cargo build && cargo build --example peer`.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { Centrifuge } from 'centrifuge';
+import WebSocket from 'ws';
+import { root, Stack } from './stack.mjs';
+
+let stack;
+before(async () => { stack = await Stack.start(); });
+after(async () => { assert.equal(await stack.stop(), 0, 'a clean end'); });
+
+/** A client that is connected, with the sockets that it opened. */
+async function connect(options = {}) {
+  const sockets = [];
+  class Socket extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  }
+  const client = new Centrifuge(stack.addresses.websocket, { websocket: Socket, ...options });
+  client.connect();
+  await client.ready(10_000);
+  return { client, sockets };
+}
+
+async function subscribe(client, channel) {
+  const subscription = client.newSubscription(channel);
+  subscription.subscribe();
+  await subscription.ready(10_000);
+  return subscription;
+}
+
+const publication = (subscription) => new Promise((resolve) => subscription.once('publication', resolve));
+
+test('two clients see each other\'s publications', async () => {
+  const [alice, bob] = [await connect(), await connect()];
+  const [atAlice, atBob] = [await subscribe(alice.client, 'room:chat'), await subscribe(bob.client, 'room:chat')];
+
+  let both = Promise.all([publication(atAlice), publication(atBob)]);
+  await atAlice.publish({ text: 'hi bob', nested: [1, null, { a: '"\n' }] });
+  for (const { data, channel } of await both) {
+    assert.deepEqual(data, { text: 'hi bob', nested: [1, null, { a: '"\n' }] });
+    assert.equal(channel, 'room:chat');
+  }
+  both = Promise.all([publication(atAlice), publication(atBob)]);
+  await bob.client.publish('room:chat', 'hi alice');
+  for (const { data, info } of await both) {
+    assert.equal(data, 'hi alice');
+    assert.ok(info.client, 'the publisher is named');
+  }
+  alice.client.disconnect();
+  bob.client.disconnect();
+});
+
+test('a JavaScript client and a Rust client see each other\'s publications', async () => {
+  const peer = spawn(`${root}/target/debug/examples/peer`, [stack.addresses.websocket, 'room:mixed'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const heard = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+  assert.equal((await heard.next()).value, 'joined');
+
+  const [alice, bob] = [await connect(), await connect()];
+  const atBoth = await Promise.all([alice, bob].map(({ client }) => subscribe(client, 'room:mixed')));
+  await atBoth[0].publish({ from: 'js' });
+  assert.deepEqual(JSON.parse((await heard.next()).value), { from: 'js' });
+
+  const both = Promise.all(atBoth.map(publication));
+  peer.stdin.write('{"from":"rust"}\n');
+  for (const { data } of await both) assert.deepEqual(data, { from: 'rust' });
+  peer.stdin.end();
+  assert.deepEqual(await once(peer, 'exit'), [0, null]);
+  alice.client.disconnect();
+  bob.client.disconnect();
+});
+
+test('several subscriptions of one client, and none of another channel\'s publications', async () => {
+  const { client } = await connect();
+  const subscriptions = await Promise.all(['room:a', 'room:b', 'room:c'].map((name) => subscribe(client, name)));
+  const heard = [];
+  for (const subscription of subscriptions) subscription.on('publication', ({ channel, data }) => heard.push([channel, data]));
+  for (const name of ['room:b', 'room:none', 'room:c']) await client.publish(name, name);
+  const last = publication(subscriptions[0]);
+  await client.publish('room:a', 'last');
+  await last;
+  assert.deepEqual(heard.sort(), [['room:a', 'last'], ['room:b', 'room:b'], ['room:c', 'room:c']]);
+  client.disconnect();
+});
+
+test('errors are the protocol\'s own', async () => {
+  const { client } = await connect();
+  await assert.rejects(client.publish('nowhere:1', 1), { code: 102, message: 'unknown channel' });
+  await assert.rejects(client.publish('room 1', 1), { code: 107, message: 'bad request' });
+  await assert.rejects(client.presence('room:1'), { code: 108, message: 'not available' });
+  await assert.rejects(client.rpc('dm', {}), { code: 108 });
+  const refused = client.newSubscription('nowhere:1');
+  const [context] = await new Promise((resolve) => {
+    refused.once('unsubscribed', (...args) => resolve(args));
+    refused.subscribe();
+  });
+  assert.equal(context.code, 102);
+  await client.publish('room:1', 'and it goes on');
+  client.disconnect();
+});
+
+test('a token where none is expected ends the client for good', async () => {
+  const client = new Centrifuge(stack.addresses.websocket, { websocket: WebSocket, token: 'eyJhbGciOiJub25lIn0.e30.' });
+  const ended = new Promise((resolve) => client.once('disconnected', resolve));
+  client.connect();
+  const { code, reason } = await ended;
+  assert.deepEqual({ code, reason }, { code: 3500, reason: 'invalid token' });
+});
+
+test('a client that has lost its socket connects and subscribes again', async () => {
+  const [alice, bob] = [await connect({ minReconnectDelay: 10, maxReconnectDelay: 50 }), await connect()];
+  const atAlice = await subscribe(alice.client, 'room:again');
+  const again = new Promise((resolve) => atAlice.once('subscribed', resolve));
+  alice.sockets[0].terminate();
+  await again;
+  assert.equal(alice.sockets.length, 2);
+  const heard = publication(atAlice);
+  await bob.client.publish('room:again', 'welcome back');
+  assert.equal((await heard).data, 'welcome back');
+  alice.client.disconnect();
+  bob.client.disconnect();
+});
+
+test('a client that publishes large frames is told the limit by API Gateway\'s close code', async () => {
+  const socket = new WebSocket(stack.addresses.websocket);
+  await once(socket, 'open');
+  socket.send('x'.repeat(40 * 1024));
+  const [code] = await once(socket, 'close');
+  assert.equal(code, 1009);
+});
+
+test('every event leaves an access log line and the function\'s wide event', async () => {
+  const { client } = await connect();
+  await client.publish('room:log', { secret: 'nobody logs this' });
+  client.disconnect();
+  const gone = await stack.log(({ line }) => line.eventType === 'DISCONNECT' && line._aws && line.disconnectReason !== '');
+  const ofIt = stack.lines.filter(({ line }) => line.connectionId === gone.line.connectionId);
+  const counts = {};
+  for (const { group, line } of ofIt) {
+    const kind = `${group.includes('access') ? 'access' : 'function'} ${line.eventType}`;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  assert.equal(counts['access CONNECT'], 1);
+  assert.equal(counts['function CONNECT'], 1);
+  assert.equal(counts['access MESSAGE'], counts['function MESSAGE']);
+  assert.ok(!JSON.stringify(stack.lines).includes('nobody logs this'), 'payloads are not logged');
+});

@@ -1,0 +1,149 @@
+//! The ports keep the same promises over DynamoDB's real calls as in memory.
+
+use harness::Stack;
+use shared::adapters::Table;
+use shared::adapters::memory::Memory;
+use shared::channel::Channel;
+use shared::ids::{ConnectionId, UserId};
+use shared::model::connection::MAX_SUBSCRIPTIONS;
+use shared::model::{Connection, State};
+use shared::ports::{
+    AddSubscription, CloseConnection, DeleteIndex, GreetConnection, ListMembers, OpenConnection, PutIndex,
+    ReadConnection, Refusal, RemoveSubscription,
+};
+use shared::telemetry::Usage;
+
+const AT: i64 = 1_790_328_012_000;
+
+/// Everything that the service asks of a store.
+trait Store:
+    OpenConnection
+    + ReadConnection
+    + GreetConnection
+    + CloseConnection
+    + AddSubscription
+    + RemoveSubscription
+    + PutIndex
+    + DeleteIndex
+    + ListMembers
+{
+}
+impl<T> Store for T where
+    T: OpenConnection
+        + ReadConnection
+        + GreetConnection
+        + CloseConnection
+        + AddSubscription
+        + RemoveSubscription
+        + PutIndex
+        + DeleteIndex
+        + ListMembers
+{
+}
+
+fn channel(name: &str) -> Channel {
+    Channel::parse(name).unwrap()
+}
+
+async fn check(store: &impl Store) {
+    a_row_lives_once(store).await;
+    a_tombstone_refuses_everything(store).await;
+    subscriptions_are_listed(store).await;
+    members_expire(store).await;
+}
+
+async fn a_row_lives_once(store: &impl Store) {
+    let id = ConnectionId::from("once-A==");
+    let connection = Connection::opened(id.clone(), Some(UserId::from("alice")), AT);
+    assert_eq!(store.read(&id).await, Ok(None));
+    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.open(&connection).await, Ok(Ok(())));
+    assert_eq!(store.open(&connection).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.read(&id).await, Ok(Some(connection.clone())));
+    assert_eq!(store.greet(&id).await, Ok(Ok(())));
+    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.read(&id).await, Ok(Some(Connection { greeted: true, ..connection })));
+}
+
+async fn a_tombstone_refuses_everything(store: &impl Store) {
+    let id = ConnectionId::from("dead-B==");
+    let connection = Connection::opened(id.clone(), None, AT);
+    assert_eq!(store.close(&id, AT / 1000).await, Ok(None), "there was nothing before");
+    assert_eq!(store.open(&connection).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.add(&id, &channel("room:1"), &"s".into()).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.remove(&id, &channel("room:1")).await, Ok(None));
+    assert_eq!(store.read(&id).await.unwrap().unwrap().state, State::Closed);
+}
+
+async fn subscriptions_are_listed(store: &impl Store) {
+    let id = ConnectionId::from("subs-C==");
+    store.open(&Connection::opened(id.clone(), None, AT)).await.unwrap().unwrap();
+    let odd = channel("room:#$-_.x");
+    assert_eq!(store.add(&id, &odd, &"s1".into()).await, Ok(Ok(())));
+    assert_eq!(store.add(&id, &odd, &"s2".into()).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.remove(&id, &odd).await, Ok(Some("s1".into())));
+    assert_eq!(store.remove(&id, &odd).await, Ok(None));
+    for n in 0..MAX_SUBSCRIPTIONS {
+        store.add(&id, &channel(&format!("room:{n}")), &"s".into()).await.unwrap().unwrap();
+    }
+    assert_eq!(store.add(&id, &odd, &"s3".into()).await, Ok(Err(Refusal::Full)));
+    let before = store.close(&id, AT / 1000).await.unwrap().unwrap();
+    assert_eq!((before.state, before.subscriptions.len()), (State::Open, MAX_SUBSCRIPTIONS));
+    let again = store.close(&id, AT / 1000).await.unwrap().unwrap();
+    assert_eq!((again.state, again.subscriptions.len()), (State::Closed, MAX_SUBSCRIPTIONS));
+}
+
+async fn members_expire(store: &impl Store) {
+    let room = channel("room:members");
+    for n in 0..3 {
+        let connection = Connection::opened(format!("m{n}").into(), None, AT + n * 60_000);
+        store.put_member(&room, &connection, &"s".into()).await.unwrap();
+    }
+    let last = Connection::opened("m2".into(), None, AT + 120_000);
+    store.put_member(&room, &last, &"a second row".into()).await.unwrap();
+    let names = async |now_s| {
+        let members = store.members(&room, now_s).await.unwrap();
+        members.into_iter().map(|member| member.connection.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(AT / 1000).await, ["m0", "m1", "m2"], "each connection once");
+    assert_eq!(names(last.expires_at() - 60).await, ["m2"], "m0 and m1 have expired");
+    store.delete_member(&room, &"m0".into(), &"s".into()).await.unwrap();
+    store.delete_member(&room, &"m0".into(), &"s".into()).await.unwrap();
+    assert_eq!(names(AT / 1000).await, ["m1", "m2"]);
+    store.put_device(&"alice".into(), &last).await.unwrap();
+    store.delete_device(&"alice".into(), &last.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn in_memory() {
+    check(&Memory::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_dynamodb() {
+    let stack = Stack::start().await;
+    let usage = Usage::default();
+    let client = aws_sdk_dynamodb::Client::new(stack.sdk());
+    check(&Table::new(client, stack.table().to_owned(), usage.clone())).await;
+    let units = usage.take();
+    assert!(units.read > 0.0 && units.write > 100.0, "what was consumed is counted: {units:?}");
+    assert!(!stack.index_rows().await.iter().any(|key| key.starts_with("U#")));
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_of_more_members_than_a_page_is_read_whole() {
+    let stack = Stack::start().await;
+    let client = aws_sdk_dynamodb::Client::new(stack.sdk());
+    let table = Table::new(client, stack.table().to_owned(), Usage::default());
+    let room = channel("room:large");
+    // A page of a Query is 1 MB; a long user id makes rows of a kilobyte and a half.
+    let user = UserId::from("u".repeat(1500));
+    for n in 0..800 {
+        let connection = Connection::opened(format!("m{n:04}").into(), Some(user.clone()), AT);
+        table.put_member(&room, &connection, &"s".into()).await.unwrap();
+    }
+    assert_eq!(table.members(&room, AT / 1000).await.unwrap().len(), 800);
+    stack.stop().await;
+}

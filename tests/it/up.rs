@@ -1,0 +1,172 @@
+//! The `switchboard` command as a user runs it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use harness::{Socket, root};
+use serde_json::Value;
+
+/// The command in the repository's root, with the environment of a person's shell.
+fn switchboard(arguments: &[&str]) -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PATH.get_or_init(harness::switchboard));
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// `up --json` on free ports, running; killed when dropped.
+struct Up {
+    process: Child,
+    line: Value,
+}
+
+impl Up {
+    fn start(more: &[&str]) -> Self {
+        let arguments = ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
+        let mut process = switchboard(&[&arguments, more].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let mut errors = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("it did not come up: {errors}");
+        }
+        Self { process, line: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.line[field].as_str().unwrap()
+    }
+
+    /// Sends a signal and gives the exit status.
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It is gone already when the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs to the end and gives standard error, which must be the whole answer of a failure.
+fn failure(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = switchboard(arguments).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(String::from_utf8(stdout).unwrap(), "");
+    stderr
+}
+
+fn temporary(name: &str, text: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("template.yaml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_says_where_it_is_answers_and_stops_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let up = Up::start(&[]);
+        assert_eq!(up.text("stage"), "local");
+        assert!(up.text("websocket").ends_with("/local") && up.text("aws").starts_with("http://127.0.0.1:"));
+        let mut client = Socket::open(up.text("websocket")).await;
+        assert!(client.ask(r#"{"id":1,"connect":{}}"#).await.starts_with(r#"{"id":1,"connect":{"client":""#));
+        let process = up.process.id();
+        let ended = std::thread::spawn(move || up.stop(signal));
+        let close = client.closed().await;
+        assert_eq!(u16::from(close.code), 1001, "sockets are closed with Going Away");
+        assert_eq!(ended.join().unwrap(), Some(0), "{signal}");
+        assert_eq!(children(process), Vec::<String>::new(), "no function is left");
+    }
+}
+
+/// Processes whose parent is `parent`.
+fn children(parent: u32) -> Vec<String> {
+    let output = Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let error = failure(&["--port", &port, "--aws-port", "0"]);
+    assert!(
+        error.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}, the WebSocket API: ")),
+        "{error}"
+    );
+    assert!(error.trim_end().ends_with("choose another port with --port"), "{error}");
+    assert_eq!(error.lines().count(), 1);
+}
+
+#[test]
+fn a_broken_template_is_named_with_its_place() {
+    let template = temporary(
+        "broken",
+        "Resources:\n  Api:\n    Type: AWS::ApiGatewayV2::Api\n    Properties:\n      Name: !Ref Nmae\n",
+    );
+    let error = failure(&["check", "--template", template.to_str().unwrap()]);
+    assert!(error.contains(&format!("{}:5:", template.display())), "{error}");
+    assert!(error.contains("Nmae"), "{error}");
+    let error = failure(&["--template", "no/such/template.yaml", "--port", "0"]);
+    assert!(error.contains("no/such/template.yaml"), "{error}");
+}
+
+#[test]
+fn a_template_without_an_api_has_nothing_to_run() {
+    let template = temporary("empty", "Resources:\n  Log:\n    Type: AWS::Logs::LogGroup\n");
+    let error = failure(&["--template", template.to_str().unwrap(), "--port", "0", "--aws-port", "0"]);
+    assert_eq!(error, "error: the template has no WebSocket API with a stage, so there is nothing to run\n");
+}
+
+#[test]
+fn no_cargo_is_one_sentence() {
+    let mut command = switchboard(&["--port", "0", "--aws-port", "0"]);
+    let output = command.env("CARGO", "/no/such/cargo").env("PATH", "").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("cannot run `/no/such/cargo`"), "{error}");
+}
+
+#[test]
+fn a_function_that_does_not_start_is_one_sentence() {
+    let error = failure(&["--port", "0", "--aws-port", "0", "--parameter", "Namespaces={\"room\":5}"]);
+    assert!(error.contains("ConnectFunction") || error.contains("DefaultFunction"), "{error}");
+    assert!(error.contains("does not start"), "{error}");
+}
+
+#[test]
+fn bad_usage_is_status_two() {
+    for arguments in [["--prot", "1"], ["--port", "x"], ["--time-scale", "-1"]] {
+        assert_eq!(switchboard(&arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn check_tells_what_would_run() {
+    let output = switchboard(&["check"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for part in [
+        "stage local",
+        "$connect     function ConnectFunction",
+        "$default     function DefaultFunction, two-way",
+        "Table switchboard-Table",
+    ] {
+        assert!(text.contains(part), "{part:?} in:\n{text}");
+    }
+}
