@@ -286,3 +286,6 @@ fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
     let words = panic.downcast_ref::<String>().map(String::as_str);
     words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the handler panicked").to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,38 +9,40 @@ use metrique::{CloseValue, RootEntry};
 
 use super::event::WideEvent;
 
+/// Where lines go.
+type Output = Box<dyn Write + Send>;
+
 /// Writes wide events to standard output, which Lambda takes to the function's log group.
-pub struct Emitter(Mutex<Emf>);
+pub struct Emitter(Mutex<(Emf, Output)>);
 
 impl Emitter {
-    /// With the metrics' namespace. Dimension sets are the gateway's own: `ApiId`, `ApiId, Stage`,
+    /// With the metrics' namespace, to standard output. Dimension sets are the gateway's own: `ApiId`, `ApiId, Stage`,
     /// and with `detailed` metrics `ApiId, Stage, Route`.
     #[must_use]
     pub fn new(namespace: &str, detailed: bool) -> Self {
+        Self::to(Box::new(std::io::stdout()), namespace, detailed)
+    }
+
+    /// The same, to somewhere else.
+    pub(crate) fn to(output: Output, namespace: &str, detailed: bool) -> Self {
         let mut sets = vec![vec!["ApiId"], vec!["ApiId", "Stage"]];
         if detailed {
             sets.push(vec!["ApiId", "Stage", "Route"]);
         }
         let sets = sets.into_iter().map(|set| set.into_iter().map(str::to_owned).collect()).collect();
-        Self(Mutex::new(Emf::builder(namespace.to_owned(), sets).build()))
+        Self(Mutex::new((Emf::builder(namespace.to_owned(), sets).build(), output)))
     }
 
-    /// Writes one line. A line that cannot be written is lost: there is nowhere to say so but
-    /// the same output.
+    /// Writes one line, in one write, so that no other can come between.
     pub fn emit(&self, event: WideEvent) {
-        match self.line(event) {
-            // One write, so that no other line can come between.
-            Ok(line) => drop(std::io::stdout().write_all(&line)),
-            Err(error) => tracing::error!(%error, "the wide event could not be written"),
-        }
-    }
-
-    /// The line, with its newline.
-    fn line(&self, event: WideEvent) -> Result<Vec<u8>, metrique::writer::IoStreamError> {
         let mut line = Vec::with_capacity(2048);
         let entry = RootEntry::new(event.close());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).format(&entry, &mut line)?;
-        Ok(line)
+        let (emf, output) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match emf.format(&entry, &mut line) {
+            // A line that cannot be written is lost: there is nowhere to say so but the same output.
+            Ok(()) => drop(output.write_all(&line)),
+            Err(error) => tracing::error!(%error, "the wide event could not be formatted"),
+        }
     }
 }
 
@@ -57,6 +59,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::telemetry::Kept;
     use crate::telemetry::event::{CallbackRecord, FrameRecord, Invocation, RequestFields, Work};
 
     fn frame(callbacks: Option<CallbackRecord>) -> WideEvent {
@@ -84,7 +87,9 @@ mod tests {
     }
 
     fn line(detailed: bool, event: WideEvent) -> Value {
-        let text = String::from_utf8(Emitter::new("Switchboard", detailed).line(event).unwrap()).unwrap();
+        let kept = Kept::default();
+        Emitter::to(Box::new(kept.clone()), "Switchboard", detailed).emit(event);
+        let text = kept.text();
         assert_eq!(text.matches('\n').count(), 1, "one line");
         serde_json::from_str(&text).unwrap()
     }

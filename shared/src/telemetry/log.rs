@@ -95,24 +95,8 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
     use super::*;
-
-    /// A writer that keeps what was written.
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::Kept;
 
     #[test]
     fn a_line_carries_the_fields_of_its_invocation() {
@@ -128,7 +112,7 @@ mod tests {
                 tracing::info_span!("invocation", connectionId = "c1", routeKey = "$default").entered();
             tracing::warn!(code = 410, cause = %"gone", "callback failed");
         });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = kept.text();
         let line: Map<String, Value> = serde_json::from_str(text.trim_end()).unwrap();
         let expected =
             [("level", "WARN"), ("message", "callback failed"), ("connectionId", "c1"), ("cause", "gone")];
