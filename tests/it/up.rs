@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use harness::{Socket, root};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The command in the repository's root, with the environment of a person's shell.
@@ -45,9 +46,9 @@ impl Up {
     }
 
     /// Sends a signal and gives the exit status.
-    fn stop(mut self, signal: &str) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+    fn stop(mut self, signal: Signal) -> Option<i32> {
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
         self.process.wait().unwrap().code()
     }
 }
@@ -79,25 +80,30 @@ fn temporary(name: &str, text: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn up_says_where_it_is_answers_and_stops_cleanly() {
-    for signal in ["INT", "TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let up = Up::start(&[]);
         assert_eq!(up.text("stage"), "local");
         assert!(up.text("websocket").ends_with("/local") && up.text("aws").starts_with("http://127.0.0.1:"));
         let mut client = Socket::open(up.text("websocket")).await;
         assert!(client.ask(r#"{"id":1,"connect":{}}"#).await.starts_with(r#"{"id":1,"connect":{"client":""#));
-        let process = up.process.id();
+        let aws = up.text("aws").to_owned();
+        if cfg!(target_os = "linux") {
+            assert_eq!(functions_of(&aws).len(), 3, "the functions run");
+        }
         let ended = std::thread::spawn(move || up.stop(signal));
         let close = client.closed().await;
         assert_eq!(u16::from(close.code), 1001, "sockets are closed with Going Away");
-        assert_eq!(ended.join().unwrap(), Some(0), "{signal}");
-        assert_eq!(children(process), Vec::<String>::new(), "no function is left");
+        assert_eq!(ended.join().unwrap(), Some(0), "{signal:?}");
+        assert_eq!(functions_of(&aws), Vec::<String>::new(), "no function is left");
     }
 }
 
-/// Processes whose parent is `parent`.
-fn children(parent: u32) -> Vec<String> {
-    let output = Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+/// The environments of the processes that use the AWS services at this address.
+fn functions_of(address: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let environments = processes.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
+    let texts = environments.map(|environment| String::from_utf8_lossy(&environment).into_owned());
+    texts.filter(|text| text.contains(&format!("AWS_ENDPOINT_URL={address}"))).collect()
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! `$connect`: admits a client and remembers its connection.
 
-use shared::lambda::{self, Error, Function};
+use std::process::ExitCode;
+
+use shared::lambda::{self, Error, EventType, Function};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    lambda::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
     let table = function.table();
-    lambda::run(&function, lambda::EventType::Connect, async |invoked| lambda::connect(&table, invoked).await)
-        .await
+    lambda::run(&function, EventType::Connect, async |invoked| lambda::connect(&table, invoked).await).await
 }

@@ -1,12 +1,18 @@
 //! `$default`: one frame of Centrifuge commands in, one frame of replies out.
 
-use shared::lambda::{self, Error, Function};
+use std::process::ExitCode;
+
+use shared::lambda::{self, Error, EventType, Function};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    lambda::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
     let (table, callbacks) = (function.table(), function.callbacks());
-    lambda::run(&function, lambda::EventType::Message, async |invoked| {
+    lambda::run(&function, EventType::Message, async |invoked| {
         lambda::frame(&table, &callbacks, invoked).await
     })
     .await

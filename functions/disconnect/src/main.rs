@@ -1,13 +1,17 @@
 //! `$disconnect`: forgets a connection that ended.
 
-use shared::lambda::{self, Error, Function};
+use std::process::ExitCode;
+
+use shared::lambda::{self, Error, EventType, Function};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    lambda::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
     let table = function.table();
-    lambda::run(&function, lambda::EventType::Disconnect, async |invoked| {
-        lambda::disconnect(&table, invoked).await
-    })
-    .await
+    lambda::run(&function, EventType::Disconnect, async |invoked| lambda::disconnect(&table, invoked).await)
+        .await
 }

@@ -9,4 +9,4 @@ pub mod run;
 pub use config::Config;
 pub use event::EventType;
 pub use handlers::{connect, disconnect, frame};
-pub use run::{Error, Function, run};
+pub use run::{Error, Function, exit, run};

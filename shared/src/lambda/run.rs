@@ -1,6 +1,7 @@
 //! The loop of a function: events in, answers out, one wide event for each.
 
 use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
@@ -94,13 +95,10 @@ impl Function {
     /// Starts: reads the environment, starts the log, loads AWS's configuration.
     ///
     /// # Errors
-    /// [`Error::Config`], which is logged too: it ends the function before its first event.
+    /// [`Error::Config`]: it ends the function before its first event.
     pub async fn start() -> Result<Self, Error> {
         let started = Instant::now();
-        let config = Config::from_env().inspect_err(|error| {
-            log::init("INFO");
-            tracing::error!(%error, "the function cannot start");
-        })?;
+        let config = Config::from_env()?;
         log::init(&config.log_level);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_WITHIN)
@@ -129,6 +127,16 @@ impl Function {
     pub fn callbacks(&self) -> Callbacks {
         Callbacks::new(aws_sdk_apigatewaymanagement::Client::new(&self.sdk))
     }
+}
+
+/// The end of a function's process: an error is logged as any other.
+#[must_use]
+pub fn exit(ended: Result<(), Error>) -> ExitCode {
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    // When the configuration is the fault, logging has not begun.
+    log::init("INFO");
+    tracing::error!(%error, "the function ends");
+    ExitCode::FAILURE
 }
 
 /// Answers events of one type until the environment ends.
