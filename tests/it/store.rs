@@ -7,39 +7,15 @@ use shared::channel::Channel;
 use shared::ids::{ConnectionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::{Connection, State};
-use shared::ports::{
-    AddSubscription, CloseConnection, DeleteIndex, GreetConnection, ListMembers, OpenConnection, PutIndex,
-    ReadConnection, Refusal, RemoveSubscription,
-};
+use shared::ports::{ListMembers, OpenConnection, PutIndex, Refusal};
+use shared::service::frame::FrameStore;
 use shared::telemetry::Usage;
 
 const AT: i64 = 1_790_328_012_000;
 
 /// Everything that the service asks of a store.
-trait Store:
-    OpenConnection
-    + ReadConnection
-    + GreetConnection
-    + CloseConnection
-    + AddSubscription
-    + RemoveSubscription
-    + PutIndex
-    + DeleteIndex
-    + ListMembers
-{
-}
-impl<T> Store for T where
-    T: OpenConnection
-        + ReadConnection
-        + GreetConnection
-        + CloseConnection
-        + AddSubscription
-        + RemoveSubscription
-        + PutIndex
-        + DeleteIndex
-        + ListMembers
-{
-}
+trait Store: FrameStore + OpenConnection {}
+impl<T: FrameStore + OpenConnection> Store for T {}
 
 fn channel(name: &str) -> Channel {
     Channel::parse(name).unwrap()

@@ -13,7 +13,7 @@ use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::keys::{self, Key};
-use crate::model::{Connection, Member, State};
+use crate::model::{self, Connection, Member};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, DeleteConnection, DeleteIndex, GreetConnection,
     ListMembers, OpenConnection, Post, PostToConnection, PutIndex, ReadConnection, Refusal,
@@ -22,14 +22,16 @@ use crate::ports::{
 
 /// A table and the sockets of one stage, in memory. Clones are the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<Rows>>);
+pub struct Memory(Arc<Mutex<State>>);
 
 /// What is in memory.
 #[derive(Debug, Default)]
-struct Rows {
+struct State {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Member and device rows with their hour.
     index: BTreeMap<Key, i64>,
+    /// What every call of the table gets instead of an answer.
+    fault: Option<StoreError>,
     /// Sockets that answer 410.
     gone: BTreeSet<ConnectionId>,
     /// What was posted to sockets that were there, in order.
@@ -37,56 +39,71 @@ struct Rows {
 }
 
 impl Memory {
+    /// From now on the table fails, or works again.
+    pub fn fail(&self, fault: Option<StoreError>) {
+        self.state().fault = fault;
+    }
+
     /// From now on the socket answers 410.
     pub fn lose(&self, id: &ConnectionId) {
-        self.rows().gone.insert(id.clone());
+        self.state().gone.insert(id.clone());
     }
 
     /// A connection's row.
     #[must_use]
     pub fn connection(&self, id: &ConnectionId) -> Option<Connection> {
-        self.rows().connections.get(id).cloned()
+        self.state().connections.get(id).cloned()
     }
 
     /// The keys of all member and device rows, with their hour in seconds since the epoch.
     #[must_use]
     pub fn index(&self) -> BTreeMap<Key, i64> {
-        self.rows().index.clone()
+        self.state().index.clone()
     }
 
     /// What was posted so far, in order.
     #[must_use]
     pub fn posted(&self) -> Vec<(ConnectionId, Bytes)> {
-        self.rows().posted.clone()
+        self.state().posted.clone()
     }
 
-    fn rows(&self) -> MutexGuard<'_, Rows> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives way, then acts on the rows in one step.
-    async fn act<T>(&self, act: impl FnOnce(&mut Rows) -> T) -> T {
+    /// Gives way, then acts on the table in one step, unless the table fails.
+    async fn table<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         tokio::task::yield_now().await;
-        act(&mut self.rows())
+        let mut state = self.state();
+        match state.fault.clone() {
+            Some(fault) => Err(fault),
+            None => Ok(act(&mut state)),
+        }
+    }
+
+    /// Gives way, then acts on the sockets in one step.
+    async fn sockets<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        tokio::task::yield_now().await;
+        act(&mut self.state())
     }
 }
 
-impl Rows {
+impl State {
     /// The row when it is open.
     fn open(&mut self, id: &ConnectionId) -> Result<&mut Connection, Refusal> {
-        let row = self.connections.get_mut(id).filter(|row| row.state == State::Open);
+        let row = self.connections.get_mut(id).filter(|row| row.state == model::State::Open);
         row.ok_or(Refusal::Closed)
     }
 }
 
 impl OpenConnection for Memory {
     async fn open(&self, connection: &Connection) -> Conditional {
-        self.act(|rows| {
-            if rows.connections.contains_key(&connection.id) {
-                return Ok(rows.open(&connection.id).and(Err(Refusal::Already)));
+        self.table(|state| {
+            if state.connections.contains_key(&connection.id) {
+                return state.open(&connection.id).and(Err(Refusal::Already));
             }
-            rows.connections.insert(connection.id.clone(), connection.clone());
-            Ok(Ok(()))
+            state.connections.insert(connection.id.clone(), connection.clone());
+            Ok(())
         })
         .await
     }
@@ -94,17 +111,16 @@ impl OpenConnection for Memory {
 
 impl ReadConnection for Memory {
     async fn read(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        self.act(|rows| Ok(rows.connections.get(id).cloned())).await
+        self.table(|state| state.connections.get(id).cloned()).await
     }
 }
 
 impl GreetConnection for Memory {
     async fn greet(&self, id: &ConnectionId) -> Conditional {
-        self.act(|rows| {
-            Ok(rows.open(id).and_then(|row| {
-                let first = !std::mem::replace(&mut row.greeted, true);
-                if first { Ok(()) } else { Err(Refusal::Already) }
-            }))
+        self.table(|state| {
+            let row = state.open(id)?;
+            let first = !std::mem::replace(&mut row.greeted, true);
+            if first { Ok(()) } else { Err(Refusal::Already) }
         })
         .await
     }
@@ -112,11 +128,12 @@ impl GreetConnection for Memory {
 
 impl CloseConnection for Memory {
     async fn close(&self, id: &ConnectionId, _tombstone_ttl: i64) -> Result<Option<Connection>, StoreError> {
-        self.act(|rows| {
-            let before = rows.connections.get(id).cloned();
+        self.table(|state| {
+            let before = state.connections.get(id).cloned();
             let tombstone = before.clone().unwrap_or_else(|| Connection::opened(id.clone(), None, 0));
-            rows.connections.insert(id.clone(), Connection { state: State::Closed, ..tombstone });
-            Ok(before)
+            let tombstone = Connection { state: model::State::Closed, ..tombstone };
+            state.connections.insert(id.clone(), tombstone);
+            before
         })
         .await
     }
@@ -124,17 +141,16 @@ impl CloseConnection for Memory {
 
 impl AddSubscription for Memory {
     async fn add(&self, id: &ConnectionId, channel: &Channel, subscription: &SubscriptionId) -> Conditional {
-        self.act(|rows| {
-            Ok(rows.open(id).and_then(|row| {
-                if row.subscriptions.contains_key(channel) {
-                    return Err(Refusal::Already);
-                }
-                if row.subscriptions.len() >= MAX_SUBSCRIPTIONS {
-                    return Err(Refusal::Full);
-                }
-                row.subscriptions.insert(channel.clone(), subscription.clone());
-                Ok(())
-            }))
+        self.table(|state| {
+            let row = state.open(id)?;
+            if row.subscriptions.contains_key(channel) {
+                return Err(Refusal::Already);
+            }
+            if row.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+                return Err(Refusal::Full);
+            }
+            row.subscriptions.insert(channel.clone(), subscription.clone());
+            Ok(())
         })
         .await
     }
@@ -146,7 +162,7 @@ impl RemoveSubscription for Memory {
         id: &ConnectionId,
         channel: &Channel,
     ) -> Result<Option<SubscriptionId>, StoreError> {
-        self.act(|rows| Ok(rows.connections.get_mut(id).and_then(|row| row.subscriptions.remove(channel))))
+        self.table(|state| state.connections.get_mut(id).and_then(|row| row.subscriptions.remove(channel)))
             .await
     }
 }
@@ -159,14 +175,12 @@ impl PutIndex for Memory {
         subscription: &SubscriptionId,
     ) -> Result<(), StoreError> {
         let key = keys::member(channel, &connection.id, subscription);
-        self.act(|rows| rows.index.insert(key, connection.expires_at())).await;
-        Ok(())
+        self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
     }
 
     async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
         let key = keys::device(user, &connection.id);
-        self.act(|rows| rows.index.insert(key, connection.expires_at())).await;
-        Ok(())
+        self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
     }
 }
 
@@ -178,25 +192,23 @@ impl DeleteIndex for Memory {
         subscription: &SubscriptionId,
     ) -> Result<(), StoreError> {
         let key = keys::member(channel, connection, subscription);
-        self.act(|rows| rows.index.remove(&key)).await;
-        Ok(())
+        self.table(|state| state.index.remove(&key)).await.map(|_| ())
     }
 
     async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
         let key = keys::device(user, connection);
-        self.act(|rows| rows.index.remove(&key)).await;
-        Ok(())
+        self.table(|state| state.index.remove(&key)).await.map(|_| ())
     }
 }
 
 impl ListMembers for Memory {
     async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
         let partition = keys::members(channel, 0);
-        self.act(|rows| {
-            let live = rows.index.iter().filter(|(key, x)| key.partition == partition && **x > now_s);
+        self.table(|state| {
+            let live = state.index.iter().filter(|(key, x)| key.partition == partition && **x > now_s);
             let mut members: Vec<_> = live.filter_map(|(key, _)| keys::to_member(&key.sort)).collect();
             members.dedup_by(|one, other| one.connection == other.connection);
-            Ok(members)
+            members
         })
         .await
     }
@@ -204,11 +216,11 @@ impl ListMembers for Memory {
 
 impl PostToConnection for Memory {
     async fn post(&self, id: &ConnectionId, frame: Bytes, _within: Duration) -> Post {
-        self.act(|rows| {
-            if rows.gone.contains(id) {
+        self.sockets(|state| {
+            if state.gone.contains(id) {
                 return Post::Gone;
             }
-            rows.posted.push((id.clone(), frame));
+            state.posted.push((id.clone(), frame));
             Post::Posted
         })
         .await
@@ -217,6 +229,6 @@ impl PostToConnection for Memory {
 
 impl DeleteConnection for Memory {
     async fn delete(&self, id: &ConnectionId) -> Post {
-        self.act(|rows| if rows.gone.insert(id.clone()) { Post::Posted } else { Post::Gone }).await
+        self.sockets(|state| if state.gone.insert(id.clone()) { Post::Posted } else { Post::Gone }).await
     }
 }

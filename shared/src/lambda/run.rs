@@ -29,6 +29,10 @@ use crate::telemetry::{
 /// What is kept of an invocation's time for its answer and its line.
 const RESERVE: Duration = Duration::from_millis(1500);
 
+/// Bytes of an error that the wide event carries: the SDK's can be long, and the event must stay
+/// below 8 KB.
+const MAX_ERROR: usize = 1024;
+
 /// The SDK's limits for one call to AWS: a peer that hangs is given up early enough for two
 /// more tries.
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
@@ -238,6 +242,9 @@ impl Function {
                 (true, Work::nothing(events))
             }
         };
+        if let Some(error) = &mut invocation.error {
+            error.truncate(error.floor_char_boundary(MAX_ERROR));
+        }
         invocation.internal_error = u64::from(failed);
         let now_ms = SystemClock.now_ms();
         let since_epoch = Duration::from_millis(u64::try_from(now_ms).unwrap_or_default());

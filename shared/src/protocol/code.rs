@@ -70,12 +70,6 @@ impl ErrorCode {
     pub const fn is_temporary(self) -> bool {
         matches!(self, Self::Internal | Self::TooManyRequests)
     }
-
-    /// Whether the fault is ours and not the client's.
-    #[must_use]
-    pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Internal)
-    }
 }
 
 /// Why a client is told, in band, to go away. The WebSocket API cannot choose close codes

@@ -21,7 +21,7 @@ use super::deliver::{Delivery, count, deliver};
 use super::forget::forget;
 use super::publish::accept;
 use super::subscribe::{subscribe, unsubscribe};
-use super::{Failure, Settings, store_code};
+use super::{Failure, Settings};
 
 /// The time for telling a client to go away.
 const KICK_WITHIN: Duration = Duration::from_secs(2);
@@ -122,9 +122,11 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
             Ok(Some(body)) => replies.push(Reply { id, body }),
             Ok(None) => {}
             Err(Failure::Command(code, cause)) => {
+                record.command_errors += 1;
                 note_error(record, code, &cause);
                 replies.push(Reply::error(id, code));
             }
+            Err(Failure::Store(error)) => replies.push(Reply::error(id, note_store_error(record, &error))),
             Err(Failure::Connection(code, cause)) => {
                 return frames.kick(&request, code, &cause, record).await;
             }
@@ -247,21 +249,26 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
 
 /// Every command gets the same error; one that wants no reply gets none.
 fn refuse_all(commands: &[Result<Command, Refused>], error: &StoreError, record: &mut FrameRecord) -> String {
-    let code = store_code(error);
-    note_error(record, code, &error.to_string());
+    let code = note_store_error(record, error);
     let ids = commands.iter().map(|command| command.as_ref().map_or_else(|refused| refused.id, |c| c.id));
     let replies: Vec<_> = ids.filter(|id| *id != 0).map(|id| Reply::error(id, code)).collect();
     if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
 }
 
+/// Notes that the table failed, and gives what a client is told.
+fn note_store_error(record: &mut FrameRecord, error: &StoreError) -> ErrorCode {
+    let code = match error {
+        StoreError::Throttled(_) => ErrorCode::TooManyRequests,
+        StoreError::Failed(_) => ErrorCode::Internal,
+    };
+    record.internal_error = true;
+    note_error(record, code, &error.to_string());
+    code
+}
+
 fn note_error(record: &mut FrameRecord, code: ErrorCode, cause: &str) {
     record.error_code.get_or_insert_with(|| code.number().to_string());
     record.error.get_or_insert_with(|| cause.to_owned());
-    if code.is_ours() {
-        record.internal_error = true;
-    } else {
-        record.command_errors += 1;
-    }
 }
 
 fn names(commands: &[Result<Command, Refused>]) -> String {

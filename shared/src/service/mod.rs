@@ -37,10 +37,12 @@ pub struct Settings {
 /// Why a command was not carried out: what the client is told, and what the log is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The command is answered with an error.
+    /// The client's fault: the command is answered with an error.
     Command(ErrorCode, String),
-    /// The client is told to go away.
+    /// The client's fault, or a connection that has ended: the client is told to go away.
     Connection(DisconnectCode, String),
+    /// Ours: the command is answered with an error that may pass.
+    Store(StoreError),
 }
 
 impl Failure {
@@ -51,14 +53,6 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Command(store_code(&error), error.to_string())
-    }
-}
-
-/// What a client is told when the table fails.
-const fn store_code(error: &StoreError) -> ErrorCode {
-    match error {
-        StoreError::Throttled(_) => ErrorCode::TooManyRequests,
-        StoreError::Failed(_) => ErrorCode::Internal,
+        Self::Store(error)
     }
 }

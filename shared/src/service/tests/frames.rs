@@ -2,7 +2,7 @@
 
 use super::{World, channel};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::ports::ListMembers;
+use crate::ports::{ListMembers, StoreError};
 
 /// Runs a transcript on a fresh world with the connections `a`, `b` and `c` (user `carol`) open:
 /// `a> text` sends a frame, `a< text` is its answer, `a! text` what was posted to it meanwhile.
@@ -198,4 +198,30 @@ async fn expired_members_are_not_sent_to() {
     world.clock.advance(6 * 60 * 1000);
     world.send("b", "m1", r#"{"id":3,"publish":{"channel":"room:1","data":1}}"#).await;
     assert_eq!((world.received("a").len(), world.received("b").len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_table_that_fails_is_our_fault_and_may_pass() {
+    let world = World::new();
+    world.connect("a", None).await;
+    world.send("a", "m0", r#"{"id":1,"connect":{}}"#).await;
+    let frame = "{\"id\":2,\"subscribe\":{\"channel\":\"room:1\"}}\n{\"send\":{}}\n{\"id\":3,\"ping\":{}}";
+    for (fault, error) in [
+        (
+            StoreError::Failed("boom".into()),
+            r#""error":{"code":100,"message":"internal server error","temporary":true}"#,
+        ),
+        (
+            StoreError::Throttled("slow".into()),
+            r#""error":{"code":111,"message":"too many requests","temporary":true}"#,
+        ),
+    ] {
+        world.memory.fail(Some(fault));
+        let (answer, record) = world.send("a", "m1", frame).await;
+        assert_eq!(answer, format!("{{\"id\":2,{error}}}\n{{\"id\":3,{error}}}"));
+        assert_eq!((record.internal_error, record.command_errors), (true, 0));
+    }
+    world.memory.fail(None);
+    let (answer, _) = world.send("a", "m2", frame).await;
+    assert_eq!(answer, "{\"id\":2,\"subscribe\":{}}\n{\"id\":3,\"ping\":{}}");
 }
