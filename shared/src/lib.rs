@@ -8,11 +8,13 @@
 //! service                         one use case a file
 //! ports                           one trait a capability
 //! telemetry                       the wide event of an invocation, and the log
-//! channel   model   protocol      names and permissions; rows; the clients' language (all pure)
+//! auth   channel                  tokens; names and permissions (pure)
+//! model   protocol                rows; the clients' language (pure)
 //! ids   clock
 //! ```
 
 pub mod adapters;
+pub mod auth;
 pub mod channel;
 pub mod clock;
 pub mod ids;

@@ -1,6 +1,7 @@
 //! The ports: one trait a capability. A use case names in its signature those that it needs,
 //! and its function's policy in the template grants the same.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub enum Refusal {
     Already,
     /// The connection has as many subscriptions as it may have.
     Full,
+    /// The connection's token was refreshed meanwhile: rows made for the old one end too early.
+    Refreshed,
 }
 
 /// The outcome of a conditional write.
@@ -51,10 +54,23 @@ pub trait ReadConnection {
     fn read(&self, id: &ConnectionId) -> impl Call<Result<Option<Connection>, StoreError>>;
 }
 
-/// Notes that the client was let in. `dynamodb:UpdateItem`.
+/// Notes that the client was let in, and as whom. `dynamodb:UpdateItem`.
 pub trait GreetConnection {
-    /// [`Refusal::Closed`], or [`Refusal::Already`] when it was let in before.
-    fn greet(&self, id: &ConnectionId) -> impl Call<Conditional>;
+    /// Writes user, info and token expiry. [`Refusal::Closed`], or [`Refusal::Already`] when it
+    /// was let in before.
+    fn greet(&self, connection: &Connection) -> impl Call<Conditional>;
+}
+
+/// The subscriptions of a connection.
+pub type Subscriptions = BTreeMap<Channel, SubscriptionId>;
+
+/// Notes that the client has brought a new token. `dynamodb:UpdateItem`.
+pub trait RefreshConnection {
+    /// Gives the subscriptions that the row lists; [`Refusal::Closed`].
+    fn refresh(
+        &self,
+        connection: &Connection,
+    ) -> impl Call<Result<Result<Subscriptions, Refusal>, StoreError>>;
 }
 
 /// Closes a connection's row. `dynamodb:UpdateItem`.
@@ -69,10 +85,10 @@ pub trait CloseConnection {
 
 /// Adds a subscription to a connection's row. `dynamodb:UpdateItem`.
 pub trait AddSubscription {
-    /// Any [`Refusal`].
+    /// Any [`Refusal`]; [`Refusal::Refreshed`] when the row's token expiry is not the given one.
     fn add(
         &self,
-        id: &ConnectionId,
+        connection: &Connection,
         channel: &Channel,
         subscription: &SubscriptionId,
     ) -> impl Call<Conditional>;
@@ -100,6 +116,21 @@ pub trait PutIndex {
 
     /// Makes the connection one of the user's.
     fn put_device(&self, user: &UserId, connection: &Connection) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Makes those rows live at least as long as the connection does now; one that is not there stays
+/// away, as somebody has deleted it. `dynamodb:UpdateItem`.
+pub trait ExtendIndex {
+    /// The row of a member.
+    fn extend_member(
+        &self,
+        channel: &Channel,
+        connection: &Connection,
+        subscription: &SubscriptionId,
+    ) -> impl Call<Result<(), StoreError>>;
+
+    /// The row of one of the user's connections.
+    fn extend_device(&self, user: &UserId, connection: &Connection) -> impl Call<Result<(), StoreError>>;
 }
 
 /// Deletes those rows; one that is not there is deleted too. `dynamodb:DeleteItem`.

@@ -25,6 +25,7 @@ async fn check(store: &impl Store) {
     a_row_lives_once(store).await;
     a_tombstone_refuses_everything(store).await;
     subscriptions_are_listed(store).await;
+    a_refresh_moves_the_end(store).await;
     members_expire(store).await;
 }
 
@@ -32,13 +33,19 @@ async fn a_row_lives_once(store: &impl Store) {
     let id = ConnectionId::from("once-A==");
     let connection = Connection::opened(id.clone(), Some(UserId::from("alice")), AT);
     assert_eq!(store.read(&id).await, Ok(None));
-    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.greet(&connection).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.open(&connection).await, Ok(Ok(())));
     assert_eq!(store.open(&connection).await, Ok(Err(Refusal::Already)));
     assert_eq!(store.read(&id).await, Ok(Some(connection.clone())));
-    assert_eq!(store.greet(&id).await, Ok(Ok(())));
-    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Already)));
-    assert_eq!(store.read(&id).await, Ok(Some(Connection { greeted: true, ..connection })));
+    let known = Connection {
+        user: Some("bob".into()),
+        info: Some(r#"{"a":1}"#.to_owned()),
+        token_expires_at: Some(AT / 1000 + 600),
+        ..connection
+    };
+    assert_eq!(store.greet(&known).await, Ok(Ok(())));
+    assert_eq!(store.greet(&known).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.read(&id).await, Ok(Some(Connection { greeted: true, ..known })));
 }
 
 async fn a_tombstone_refuses_everything(store: &impl Store) {
@@ -46,28 +53,57 @@ async fn a_tombstone_refuses_everything(store: &impl Store) {
     let connection = Connection::opened(id.clone(), None, AT);
     assert_eq!(store.close(&id, AT / 1000).await, Ok(None), "there was nothing before");
     assert_eq!(store.open(&connection).await, Ok(Err(Refusal::Closed)));
-    assert_eq!(store.greet(&id).await, Ok(Err(Refusal::Closed)));
-    assert_eq!(store.add(&id, &channel("room:1"), &"s".into()).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.greet(&connection).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.refresh(&connection).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.add(&connection, &channel("room:1"), &"s".into()).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.remove(&id, &channel("room:1")).await, Ok(None));
     assert_eq!(store.read(&id).await.unwrap().unwrap().state, State::Closed);
 }
 
 async fn subscriptions_are_listed(store: &impl Store) {
     let id = ConnectionId::from("subs-C==");
-    store.open(&Connection::opened(id.clone(), None, AT)).await.unwrap().unwrap();
+    let connection = Connection::opened(id.clone(), None, AT);
+    store.open(&connection).await.unwrap().unwrap();
     let odd = channel("room:#$-_.x");
-    assert_eq!(store.add(&id, &odd, &"s1".into()).await, Ok(Ok(())));
-    assert_eq!(store.add(&id, &odd, &"s2".into()).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.add(&connection, &odd, &"s1".into()).await, Ok(Ok(())));
+    assert_eq!(store.add(&connection, &odd, &"s2".into()).await, Ok(Err(Refusal::Already)));
     assert_eq!(store.remove(&id, &odd).await, Ok(Some("s1".into())));
     assert_eq!(store.remove(&id, &odd).await, Ok(None));
     for n in 0..MAX_SUBSCRIPTIONS {
-        store.add(&id, &channel(&format!("room:{n}")), &"s".into()).await.unwrap().unwrap();
+        store.add(&connection, &channel(&format!("room:{n}")), &"s".into()).await.unwrap().unwrap();
     }
-    assert_eq!(store.add(&id, &odd, &"s3".into()).await, Ok(Err(Refusal::Full)));
+    assert_eq!(store.add(&connection, &odd, &"s3".into()).await, Ok(Err(Refusal::Full)));
     let before = store.close(&id, AT / 1000).await.unwrap().unwrap();
     assert_eq!((before.state, before.subscriptions.len()), (State::Open, MAX_SUBSCRIPTIONS));
     let again = store.close(&id, AT / 1000).await.unwrap().unwrap();
     assert_eq!((again.state, again.subscriptions.len()), (State::Closed, MAX_SUBSCRIPTIONS));
+}
+
+async fn a_refresh_moves_the_end(store: &impl Store) {
+    let (id, room) = (ConnectionId::from("token-D=="), channel("room:tokens"));
+    let old =
+        Connection { token_expires_at: Some(AT / 1000 + 60), ..Connection::opened(id.clone(), None, AT) };
+    let new = Connection { token_expires_at: Some(AT / 1000 + 600), ..old.clone() };
+    store.open(&old).await.unwrap().unwrap();
+    store.greet(&old).await.unwrap().unwrap();
+    store.put_member(&room, &old, &"s1".into()).await.unwrap();
+    store.add(&old, &room, &"s1".into()).await.unwrap().unwrap();
+    let listed = store.refresh(&new).await.unwrap().unwrap();
+    assert_eq!(listed.into_iter().collect::<Vec<_>>(), [(room.clone(), "s1".into())]);
+    assert_eq!(store.add(&old, &channel("room:2"), &"s2".into()).await, Ok(Err(Refusal::Refreshed)));
+    assert_eq!(store.add(&new, &channel("room:2"), &"s2".into()).await, Ok(Ok(())));
+
+    let count = async |now_s| store.members(&room, now_s).await.unwrap().len();
+    assert_eq!(count(old.expires_at()).await, 0);
+    store.extend_member(&room, &new, &"s1".into()).await.unwrap();
+    assert_eq!(count(old.expires_at()).await, 1);
+    store.extend_member(&room, &old, &"s1".into()).await.unwrap();
+    assert_eq!(count(old.expires_at()).await, 1, "it is never made shorter");
+    store.extend_member(&room, &new, &"not there".into()).await.unwrap();
+    store.delete_member(&room, &id, &"s1".into()).await.unwrap();
+    assert_eq!(count(AT / 1000).await, 0, "it is never made");
+    store.refresh(&Connection { token_expires_at: None, ..new }).await.unwrap().unwrap();
+    assert_eq!(store.read(&id).await.unwrap().unwrap().token_expires_at, None);
 }
 
 async fn members_expire(store: &impl Store) {

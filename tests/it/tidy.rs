@@ -108,7 +108,7 @@ fn shared_does_not_know_that_it_runs_locally() {
 fn modules_of_shared_point_down_only() {
     const LAYERS: [&[&str]; 6] = [
         &["ids", "clock"],
-        &["channel", "model", "protocol"],
+        &["auth", "channel", "model", "protocol"],
         &["telemetry", "ports"],
         &["service"],
         &["adapters"],

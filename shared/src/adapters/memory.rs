@@ -15,9 +15,9 @@ use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::keys::{self, Key};
 use crate::model::{self, Connection, Member};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, DeleteConnection, DeleteIndex, GreetConnection,
-    ListMembers, OpenConnection, Post, PostToConnection, PutIndex, ReadConnection, Refusal,
-    RemoveSubscription, StoreError,
+    AddSubscription, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
+    GreetConnection, ListMembers, OpenConnection, Post, PostToConnection, PutIndex, ReadConnection,
+    RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
 };
 
 /// A table and the sockets of one stage, in memory. Clones are the same ones.
@@ -94,6 +94,13 @@ impl State {
         let row = self.connections.get_mut(id).filter(|row| row.state == model::State::Open);
         row.ok_or(Refusal::Closed)
     }
+
+    /// A row that is there lives until `expires_at` at least.
+    fn extend(&mut self, key: &Key, expires_at: i64) {
+        if let Some(x) = self.index.get_mut(key) {
+            *x = expires_at.max(*x);
+        }
+    }
 }
 
 impl OpenConnection for Memory {
@@ -116,11 +123,27 @@ impl ReadConnection for Memory {
 }
 
 impl GreetConnection for Memory {
-    async fn greet(&self, id: &ConnectionId) -> Conditional {
+    async fn greet(&self, connection: &Connection) -> Conditional {
         self.table(|state| {
-            let row = state.open(id)?;
-            let first = !std::mem::replace(&mut row.greeted, true);
-            if first { Ok(()) } else { Err(Refusal::Already) }
+            let row = state.open(&connection.id)?;
+            if std::mem::replace(&mut row.greeted, true) {
+                return Err(Refusal::Already);
+            }
+            row.user.clone_from(&connection.user);
+            row.info.clone_from(&connection.info);
+            row.token_expires_at = connection.token_expires_at;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl RefreshConnection for Memory {
+    async fn refresh(&self, connection: &Connection) -> Result<Result<Subscriptions, Refusal>, StoreError> {
+        self.table(|state| {
+            let row = state.open(&connection.id)?;
+            row.token_expires_at = connection.token_expires_at;
+            Ok(row.subscriptions.clone())
         })
         .await
     }
@@ -140,9 +163,17 @@ impl CloseConnection for Memory {
 }
 
 impl AddSubscription for Memory {
-    async fn add(&self, id: &ConnectionId, channel: &Channel, subscription: &SubscriptionId) -> Conditional {
+    async fn add(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        subscription: &SubscriptionId,
+    ) -> Conditional {
         self.table(|state| {
-            let row = state.open(id)?;
+            let row = state.open(&connection.id)?;
+            if row.token_expires_at != connection.token_expires_at {
+                return Err(Refusal::Refreshed);
+            }
             if row.subscriptions.contains_key(channel) {
                 return Err(Refusal::Already);
             }
@@ -181,6 +212,23 @@ impl PutIndex for Memory {
     async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
         let key = keys::device(user, &connection.id);
         self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
+    }
+}
+
+impl ExtendIndex for Memory {
+    async fn extend_member(
+        &self,
+        channel: &Channel,
+        connection: &Connection,
+        subscription: &SubscriptionId,
+    ) -> Result<(), StoreError> {
+        let key = keys::member(channel, &connection.id, subscription);
+        self.table(|state| state.extend(&key, connection.expires_at())).await
+    }
+
+    async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
+        let key = keys::device(user, &connection.id);
+        self.table(|state| state.extend(&key, connection.expires_at())).await
     }
 }
 

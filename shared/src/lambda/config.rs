@@ -1,5 +1,6 @@
 //! The environment, read and checked once, when a function starts.
 
+use crate::auth::{TokenSettings, TokenVerifier};
 use crate::channel::Namespaces;
 use crate::service::Settings;
 use crate::telemetry::UserHash;
@@ -19,7 +20,8 @@ pub struct Config {
     pub detailed_metrics: bool,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
-    /// `NAMESPACES` (a JSON object) and `ALLOW_ANONYMOUS`.
+    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, and what tokens are checked with:
+    /// `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
 }
 
@@ -63,9 +65,25 @@ impl Config {
             metrics_namespace: set("METRICS_NAMESPACE").unwrap_or_else(|| "Switchboard".to_owned()),
             detailed_metrics: switch("DETAILED_METRICS", set)?,
             user_hash: UserHash::new(&set("USER_HASH_KEY").unwrap_or_default()),
-            settings: Settings { namespaces, allow_anonymous: switch("ALLOW_ANONYMOUS", set)? },
+            settings: Settings {
+                tokens: tokens(set)?,
+                namespaces,
+                allow_anonymous: switch("ALLOW_ANONYMOUS", set)?,
+            },
         })
     }
+}
+
+/// The keys and names that tokens are checked with.
+fn tokens(get: impl Fn(&str) -> Option<String>) -> Result<TokenVerifier, ConfigError> {
+    let settings = TokenSettings {
+        secret: get("TOKEN_SECRET"),
+        public_key: get("TOKEN_PUBLIC_KEY"),
+        issuer: get("TOKEN_ISSUER"),
+        audience: get("TOKEN_AUDIENCE"),
+    };
+    TokenVerifier::new(&settings)
+        .map_err(|error| ConfigError { variable: "TOKEN_PUBLIC_KEY", fault: error.to_string() })
 }
 
 /// `true` or `false`; off when it is not set.
@@ -104,6 +122,14 @@ mod tests {
             Err(
                 "the environment variable NAMESPACES is not valid: EOF while parsing an object at line 1 column 1",
             ),
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_named() {
+        check(
+            &[("TOKEN_PUBLIC_KEY", "ssh-rsa AAAA")],
+            Err("the environment variable TOKEN_PUBLIC_KEY is not a PEM public key of RSA, ECDSA or Ed25519"),
         );
     }
 

@@ -43,13 +43,13 @@ pub async fn disconnect(
     let mut record = DisconnectRecord {
         status_code: event.context.disconnect_status_code.map(|code| code.to_string()),
         reason: event.context.disconnect_reason.clone(),
-        user: invoked.hash(event.user.as_ref()),
         ..DisconnectRecord::default()
     };
     let (response, error) = match forget(store, &event.connection, invoked.clock).await {
         Ok(connection) => {
             record.disconnects = u64::from(connection.is_some());
             let lived = event.context.request_time_epoch.saturating_sub(event.context.connected_at);
+            record.user = invoked.hash(connection.as_ref().and_then(|connection| connection.user.as_ref()));
             record.duration = connection.map(|_| Duration::from_millis(u64::try_from(lived).unwrap_or(0)));
             (Response::ok(), None)
         }
@@ -72,9 +72,10 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
         received_at: event.context.request_time_epoch,
         deadline: invoked.deadline,
     };
-    let mut record = FrameRecord { user: invoked.hash(event.user.as_ref()), ..FrameRecord::default() };
+    let mut record = FrameRecord { sender: event.user.clone(), ..FrameRecord::default() };
     let frames = Frames { store, callbacks, settings: invoked.settings, clock: invoked.clock };
     let body = service::frame(&frames, request, &mut record).await;
+    record.user = invoked.hash(record.sender.as_ref());
     Outcome {
         response: Response::frame(body),
         error: record.error.take(),

@@ -14,6 +14,10 @@ const HARD_LIFE_S: i64 = (2 * 60 + 5) * 60;
 /// The connection's own row outlives the rows it lists, so that they can be cleaned by it.
 const ROW_LIFE_S: i64 = HARD_LIFE_S + 10 * 60;
 
+/// How long a client whose token has expired may take to bring another: a refresh is on its way
+/// while the old token ends.
+const TOKEN_GRACE_S: i64 = 60;
+
 /// How long a closed row stays to refuse whatever was on its way.
 const TOMBSTONE_LIFE_S: i64 = 15 * 60;
 
@@ -46,6 +50,10 @@ pub struct Connection {
     pub state: State,
     /// Who it is; `None` while nobody has said so, and for an anonymous client.
     pub user: Option<UserId>,
+    /// What its token says of it, as JSON that others may see.
+    pub info: Option<String>,
+    /// When its token expires: seconds since the epoch.
+    pub token_expires_at: Option<i64>,
     /// Whether the client has sent its `connect` command and was let in.
     pub greeted: bool,
     /// The channels it is subscribed to.
@@ -58,13 +66,29 @@ impl Connection {
     /// A connection that was just opened.
     #[must_use]
     pub const fn opened(id: ConnectionId, user: Option<UserId>, connected_at: i64) -> Self {
-        Self { id, state: State::Open, user, greeted: false, subscriptions: BTreeMap::new(), connected_at }
+        Self {
+            id,
+            state: State::Open,
+            user,
+            info: None,
+            token_expires_at: None,
+            greeted: false,
+            subscriptions: BTreeMap::new(),
+            connected_at,
+        }
     }
 
     /// When rows of this connection count as gone: seconds since the epoch.
     #[must_use]
-    pub const fn expires_at(&self) -> i64 {
-        self.connected_at.div_euclid(1000) + HARD_LIFE_S
+    pub fn expires_at(&self) -> i64 {
+        let hard = self.connected_at.div_euclid(1000) + HARD_LIFE_S;
+        self.token_expires_at.map_or(hard, |at| hard.min(at.saturating_add(TOKEN_GRACE_S)))
+    }
+
+    /// Whether its token has expired and was not refreshed in time.
+    #[must_use]
+    pub fn has_expired(&self, now_s: i64) -> bool {
+        self.token_expires_at.is_some_and(|at| now_s >= at.saturating_add(TOKEN_GRACE_S))
     }
 
     /// The time to live of the connection's own row: seconds since the epoch.

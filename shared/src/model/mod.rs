@@ -4,7 +4,7 @@
 //!
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
-//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `hi` has said who it is, `subs` map of channel to subscription, `at` connect time (ms) |
+//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription, `at` connect time (ms) |
 //! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `x` |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //!

@@ -26,6 +26,8 @@ pub enum ErrorCode {
     BadRequest,
     /// The command exists, but is not switched on.
     NotAvailable,
+    /// The connection token was good once: the client library fetches another and tries again.
+    TokenExpired,
     /// The platform asked to slow down.
     TooManyRequests,
 }
@@ -44,6 +46,7 @@ impl ErrorCode {
             Self::LimitExceeded => 106,
             Self::BadRequest => 107,
             Self::NotAvailable => 108,
+            Self::TokenExpired => 109,
             Self::TooManyRequests => 111,
         }
     }
@@ -61,6 +64,7 @@ impl ErrorCode {
             Self::LimitExceeded => "limit exceeded",
             Self::BadRequest => "bad request",
             Self::NotAvailable => "not available",
+            Self::TokenExpired => "token expired",
             Self::TooManyRequests => "too many requests",
         }
     }
@@ -85,10 +89,19 @@ pub struct DisconnectCode {
 }
 
 impl DisconnectCode {
+    /// Whether the client library stops for good.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self.code, 3500..=3999 | 4500..=4999)
+    }
+
     /// The frame cannot be understood as commands: a fault of the client's program.
     pub const BAD_REQUEST: Self = Self { code: 3501, reason: "bad request" };
     /// The client's token is not good: another try with the same one would not help.
     pub const INVALID_TOKEN: Self = Self { code: 3500, reason: "invalid token" };
+    /// The connection's token has expired and was not refreshed: the client library connects
+    /// again with another.
+    pub const EXPIRED: Self = Self { code: 3005, reason: "connection expired" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
 }

@@ -216,6 +216,7 @@ fn method(name: &'static str, content: &str) -> Result<Method, serde_json::Error
         "subscribe" => Method::Subscribe(serde_json::from_str(content)?),
         "unsubscribe" => Method::Unsubscribe(serde_json::from_str(content)?),
         "publish" => Method::Publish(serde_json::from_str(content)?),
+        "refresh" => Method::Refresh(serde_json::from_str(content)?),
         "ping" => Method::Ping,
         "send" => Method::Send,
         other => Method::Unavailable(other),
@@ -227,7 +228,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, proptest};
 
     use super::*;
-    use crate::protocol::reply::{ConnectResult, Empty, ReplyBody};
+    use crate::protocol::reply::{ConnectResult, Empty, Lease, ReplyBody};
 
     /// A frame's commands, one line each: `id name`, or `id !code`; or the bad frame's words.
     #[track_caller]
@@ -310,7 +311,8 @@ mod tests {
     #[test]
     fn replies_are_joined_by_newlines() {
         let client = "c1".to_owned();
-        let connect = ConnectResult { client, version: "0", ping: 0, pong: false };
+        let lease = Lease { expires: true, ttl: Some(60) };
+        let connect = ConnectResult { client, version: "0", lease, ping: 0, pong: false };
         let replies = [
             Reply { id: 1, body: ReplyBody::Connect(connect) },
             Reply { id: 2, body: ReplyBody::Subscribe(Empty {}) },
@@ -319,7 +321,7 @@ mod tests {
         ];
         assert_eq!(
             encode(&replies),
-            "{\"id\":1,\"connect\":{\"client\":\"c1\",\"version\":\"0\",\"ping\":0,\"pong\":false}}\n\
+            "{\"id\":1,\"connect\":{\"client\":\"c1\",\"version\":\"0\",\"expires\":true,\"ttl\":60,\"ping\":0,\"pong\":false}}\n\
              {\"id\":2,\"subscribe\":{}}\n\
              {\"id\":3,\"error\":{\"code\":103,\"message\":\"permission denied\"}}\n\
              {\"id\":4,\"error\":{\"code\":100,\"message\":\"internal server error\",\"temporary\":true}}"

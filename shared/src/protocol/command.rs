@@ -23,6 +23,8 @@ pub enum Method {
     Unsubscribe(Unsubscribe),
     /// Sends data to a channel's subscribers.
     Publish(Publish),
+    /// Brings a new token before the old one expires.
+    Refresh(Refresh),
     /// Asks for an answer, nothing else.
     Ping,
     /// One-way data for the application; wants no reply.
@@ -40,6 +42,7 @@ impl Method {
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
             Self::Publish(_) => "publish",
+            Self::Refresh(_) => "refresh",
             Self::Ping => "ping",
             Self::Send => "send",
             Self::Unavailable(name) => name,
@@ -53,7 +56,7 @@ impl Method {
             Self::Subscribe(command) => Some(&command.channel),
             Self::Unsubscribe(command) => Some(&command.channel),
             Self::Publish(command) => Some(&command.channel),
-            Self::Connect(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
+            Self::Connect(_) | Self::Refresh(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
         }
     }
 }
@@ -86,6 +89,14 @@ pub struct Unsubscribe {
     /// The channel's name.
     #[serde(default)]
     pub channel: String,
+}
+
+/// Content of `refresh`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Refresh {
+    /// A JWT.
+    #[serde(default)]
+    pub token: String,
 }
 
 /// Content of `publish`.

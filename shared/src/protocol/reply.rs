@@ -38,6 +38,8 @@ pub enum ReplyBody {
     Unsubscribe(Empty),
     /// The publication was handed to the subscribers that were there.
     Publish(Empty),
+    /// The new token holds.
+    Refresh(RefreshResult),
     /// We are here.
     Ping(Empty),
 }
@@ -69,6 +71,9 @@ pub struct ConnectResult {
     pub client: String,
     /// This service's version.
     pub version: &'static str,
+    /// How long the client is let in.
+    #[serde(flatten)]
+    pub lease: Lease,
     /// Seconds between pings of the server: `0`, as there is no process to send them.
     pub ping: u32,
     /// Whether the client must answer pings.
@@ -78,8 +83,39 @@ pub struct ConnectResult {
 impl ConnectResult {
     /// Lets in the client of this connection.
     #[must_use]
-    pub fn new(client: &str) -> Self {
-        Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), ping: 0, pong: false }
+    pub fn new(client: &str, lease: Lease) -> Self {
+        Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), lease, ping: 0, pong: false }
+    }
+}
+
+/// Content of the reply to `refresh`.
+#[derive(Debug, Serialize)]
+pub struct RefreshResult {
+    /// The connection id.
+    pub client: String,
+    /// How long the client is let in from now on.
+    #[serde(flatten)]
+    pub lease: Lease,
+}
+
+/// For how long a client is let in. A client library refreshes by itself before the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Lease {
+    /// Whether it ends before the connection does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub expires: bool,
+    /// Seconds until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<i64>,
+}
+
+impl Lease {
+    /// Until a token's end; for ever without one. A token that is used in its last moment
+    /// counts for a second, as `0` would mean no end.
+    #[must_use]
+    pub fn until(expires_at: Option<i64>, now_s: i64) -> Self {
+        let ttl = expires_at.map(|at| at.saturating_sub(now_s).max(1));
+        Self { expires: ttl.is_some(), ttl }
     }
 }
 
@@ -112,10 +148,13 @@ pub struct Publication<'a> {
 }
 
 /// A client, as others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ClientInfo<'a> {
     /// The user's id; empty for an anonymous client.
     pub user: &'a str,
     /// The connection id.
     pub client: &'a str,
+    /// What the client's token says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conn_info: Option<&'a RawValue>,
 }

@@ -8,17 +8,19 @@ use crate::clock::Clock;
 use crate::ids::{ConnectionId, SubscriptionId};
 use crate::model::{Connection, State};
 use crate::ports::{
-    AddSubscription, CloseConnection, DeleteConnection, DeleteIndex, GreetConnection, ListMembers, Post,
-    PostToConnection, PutIndex, ReadConnection, Refusal, RemoveSubscription, StoreError,
+    AddSubscription, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex, GreetConnection,
+    ListMembers, Post, PostToConnection, PutIndex, ReadConnection, RefreshConnection, RemoveSubscription,
+    StoreError,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
-use crate::protocol::command::{Connect, Publish};
-use crate::protocol::reply::{ConnectResult, Empty};
+use crate::protocol::command::Publish;
+use crate::protocol::reply::Empty;
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
 use super::deliver::{Delivery, count, deliver};
 use super::forget::forget;
+use super::greet::{greet, refresh};
 use super::publish::accept;
 use super::subscribe::{subscribe, unsubscribe};
 use super::{Failure, Settings};
@@ -35,10 +37,12 @@ const NOTHING: &str = "{}";
 pub trait FrameStore:
     ReadConnection
     + GreetConnection
+    + RefreshConnection
     + CloseConnection
     + AddSubscription
     + RemoveSubscription
     + PutIndex
+    + ExtendIndex
     + DeleteIndex
     + ListMembers
     + Sync
@@ -48,10 +52,12 @@ pub trait FrameStore:
 impl<T> FrameStore for T where
     T: ReadConnection
         + GreetConnection
+        + RefreshConnection
         + CloseConnection
         + AddSubscription
         + RemoveSubscription
         + PutIndex
+        + ExtendIndex
         + DeleteIndex
         + ListMembers
         + Sync
@@ -132,6 +138,7 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
             }
         }
     }
+    record.sender.clone_from(&connection.user);
     if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
 }
 
@@ -150,9 +157,17 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             let cause = format!("{} before connect", command.method.name());
             return Err(Failure::Connection(DisconnectCode::BAD_REQUEST, cause));
         }
+        if connection.has_expired(self.clock.now_s()) && !matches!(command.method, Method::Refresh(_)) {
+            return Err(Failure::Connection(DisconnectCode::EXPIRED, "the token has expired".into()));
+        }
         self.note_namespace(&command, record);
         match command.method {
-            Method::Connect(connect) => self.greet(connection, &connect).await.map(Some),
+            Method::Connect(command) => {
+                greet(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
+            }
+            Method::Refresh(command) => {
+                refresh(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
+            }
             Method::Subscribe(command) => {
                 let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
                 subscribe(self.store, self.settings, connection, &command, subscription).await?;
@@ -169,24 +184,6 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 Err(Failure::command(ErrorCode::NotAvailable, format!("{name} is not offered")))
             }
         }
-    }
-
-    /// `connect`: lets the client in.
-    async fn greet(&self, connection: &mut Connection, command: &Connect) -> Result<ReplyBody, Failure> {
-        if !command.token.is_empty() {
-            return Err(Failure::Connection(DisconnectCode::INVALID_TOKEN, "no token is expected".into()));
-        }
-        if connection.user.is_none() && !self.settings.allow_anonymous {
-            return Err(Failure::command(ErrorCode::Unauthorized, "the client did not say who it is"));
-        }
-        self.store.greet(&connection.id).await?.map_err(|refusal| match refusal {
-            Refusal::Already => Failure::Connection(DisconnectCode::BAD_REQUEST, "a second connect".into()),
-            Refusal::Closed | Refusal::Full => {
-                Failure::Connection(DisconnectCode::STALE, "the connection's row is closed".into())
-            }
-        })?;
-        connection.greeted = true;
-        Ok(ReplyBody::Connect(ConnectResult::new(connection.id.as_str())))
     }
 
     async fn publish(
@@ -221,7 +218,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         cause: &str,
         record: &mut FrameRecord,
     ) -> String {
-        record.command_errors += u64::from(code != DisconnectCode::STALE);
+        record.command_errors += u64::from(code.is_final());
         record.error_code.get_or_insert_with(|| code.code.to_string());
         record.error.get_or_insert_with(|| cause.to_owned());
         let id = &request.connection;

@@ -2,21 +2,24 @@
 //!
 //! Rows are kept true without transactions, by three rules:
 //!
-//! - **A** (connect, subscribe): write the index rows first, then the connection's row, by a
+//! - **A** (connect, greet, subscribe): write the index rows first, then the connection's row, by a
 //!   conditional write; when it is refused, delete the index rows again.
 //! - **B** (disconnect, a callback that met 410, kick): first make the connection's row a
 //!   tombstone, then delete what its old image lists.
-//! - **C**: every index row has its hour; readers leave out what has expired.
+//! - **C**: every index row has its hour, which a token's expiry brings forward and a refresh
+//!   puts back; readers leave out what has expired.
 
 pub mod connect;
 pub mod deliver;
 pub mod forget;
 pub mod frame;
+pub mod greet;
 pub mod publish;
 pub mod subscribe;
 #[cfg(test)]
 mod tests;
 
+use crate::auth::TokenVerifier;
 use crate::channel::Namespaces;
 use crate::ports::StoreError;
 use crate::protocol::{DisconnectCode, ErrorCode};
@@ -32,6 +35,8 @@ pub struct Settings {
     pub namespaces: Namespaces,
     /// Whether a client may be nobody.
     pub allow_anonymous: bool,
+    /// What tokens are checked with.
+    pub tokens: TokenVerifier,
 }
 
 /// Why a command was not carried out: what the client is told, and what the log is told.

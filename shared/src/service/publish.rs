@@ -41,7 +41,9 @@ pub fn accept(settings: &Settings, publisher: &Connection, command: &Publish) ->
         return Err(Failure::command(ErrorCode::BadRequest, "a publication needs data"));
     };
     let user = publisher.user.as_ref().map_or("", |user| user.as_str());
-    let info = ClientInfo { user, client: publisher.id.as_str() };
+    // What is in the row was JSON when the token was checked.
+    let conn_info = publisher.info.as_deref().and_then(|info| serde_json::from_str(info).ok());
+    let info = ClientInfo { user, client: publisher.id.as_str(), conn_info };
     let frame = encode_push(&Push::Publication {
         channel: channel.as_str(),
         publication: Publication { data, info },

@@ -4,7 +4,9 @@ use crate::channel::{Channel, Namespace};
 use crate::ids::SubscriptionId;
 use crate::model::Connection;
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::ports::{AddSubscription, DeleteIndex, PutIndex, Refusal, RemoveSubscription};
+use crate::ports::{
+    AddSubscription, Conditional, DeleteIndex, PutIndex, ReadConnection, Refusal, RemoveSubscription,
+};
 use crate::protocol::command::{Subscribe, Unsubscribe};
 use crate::protocol::{DisconnectCode, ErrorCode};
 
@@ -31,7 +33,7 @@ pub fn channel(name: &str, settings: &Settings) -> Result<(Channel, Namespace), 
 /// # Errors
 /// What the client is told; nothing is left behind then.
 pub async fn subscribe(
-    store: &(impl AddSubscription + PutIndex + DeleteIndex),
+    store: &(impl ReadConnection + AddSubscription + PutIndex + DeleteIndex),
     settings: &Settings,
     connection: &mut Connection,
     command: &Subscribe,
@@ -50,14 +52,32 @@ pub async fn subscribe(
     if connection.subscriptions.contains_key(&channel) {
         return Err(refused(Refusal::Already));
     }
-    store.put_member(&channel, connection, &subscription).await?;
-    let added = store.add(&connection.id, &channel, &subscription).await;
+    let mut added = join(store, connection, &channel, &subscription).await;
+    if matches!(added, Ok(Err(Refusal::Refreshed))) {
+        // The row was made for the old token: once more for the new one. Nobody brings a third
+        // within the same moment.
+        if let Some(now) = store.read(&connection.id).await? {
+            *connection = now;
+        }
+        added = join(store, connection, &channel, &subscription).await;
+    }
     if !matches!(added, Ok(Ok(()))) {
         store.delete_member(&channel, &connection.id, &subscription).await?;
     }
     added?.map_err(refused)?;
     connection.subscriptions.insert(channel, subscription);
     Ok(())
+}
+
+/// Writes the member row, then the connection's.
+async fn join(
+    store: &(impl AddSubscription + PutIndex),
+    connection: &Connection,
+    channel: &Channel,
+    subscription: &SubscriptionId,
+) -> Conditional {
+    store.put_member(channel, connection, subscription).await?;
+    store.add(connection, channel, subscription).await
 }
 
 /// Ends the membership. A channel that is not subscribed to is no error, as elsewhere in the protocol.
@@ -86,6 +106,9 @@ fn refused(refusal: Refusal) -> Failure {
             Failure::Connection(DisconnectCode::STALE, "the connection's row is closed".into())
         }
         Refusal::Already => Failure::command(ErrorCode::AlreadySubscribed, "subscribed already"),
+        Refusal::Refreshed => {
+            Failure::command(ErrorCode::Internal, "the token was refreshed again and again")
+        }
         Refusal::Full => {
             Failure::command(ErrorCode::LimitExceeded, format!("more than {MAX_SUBSCRIPTIONS} channels"))
         }

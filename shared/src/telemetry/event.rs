@@ -187,6 +187,9 @@ pub struct FrameRecord {
     /// The namespace of the first channel that was named, when it is a configured one.
     #[metrics(name = "channelNamespace")]
     pub channel_namespace: Option<String>,
+    /// Who sent the frame, for the event's `user`.
+    #[metrics(ignore)]
+    pub sender: Option<UserId>,
     /// Why the first command that failed did, for the event's `error`.
     #[metrics(ignore)]
     pub error: Option<String>,

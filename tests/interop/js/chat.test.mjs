@@ -3,12 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Centrifuge } from 'centrifuge';
 import WebSocket from 'ws';
 import { root, Stack } from './stack.mjs';
+
+const SECRET = 'not-so-secret';
 
 let stack;
 before(async () => { stack = await Stack.start(); });
@@ -106,6 +109,42 @@ test('errors are the protocol\'s own', async () => {
   assert.equal(context.code, 102);
   await client.publish('room:1', 'and it goes on');
   client.disconnect();
+});
+
+/** A token as a user's own server signs it. */
+function token(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
+
+test('a token says who the client is, and is refreshed before it ends', async () => {
+  const strict = await Stack.start(['--parameter', `TokenSecret=${SECRET}`, '--parameter', 'AllowAnonymous=false']);
+  try {
+    const now = () => Math.floor(Date.now() / 1000);
+    let tokens = 0;
+    const getToken = async () => {
+      tokens += 1;
+      return token({ sub: 'alice', exp: now() + (tokens === 1 ? 2 : 600), info: { name: 'Alice' } });
+    };
+    const alice = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket, getToken });
+    alice.connect();
+    await alice.ready(10_000);
+    const room = await subscribe(alice, 'room:tokens');
+    await strict.log(({ line }) => line._aws && line.command === 'refresh');
+    assert.equal(tokens, 2, 'the library has refreshed by itself');
+    const heard = publication(room);
+    await room.publish('still here');
+    assert.deepEqual((await heard).info, { client: (await heard).info.client, user: 'alice', connInfo: { name: 'Alice' } });
+    alice.disconnect();
+
+    const nobody = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket });
+    const refused = new Promise((resolve) => nobody.once('disconnected', resolve));
+    nobody.connect();
+    assert.equal((await refused).code, 101);
+  } finally {
+    assert.equal(await strict.stop(), 0);
+  }
 });
 
 test('a token where none is expected ends the client for good', async () => {

@@ -23,7 +23,12 @@ pub(super) const SUBSCRIPTIONS: &str = "subs";
 pub(super) const EXPIRES: &str = "x";
 /// The attribute of DynamoDB's time to live.
 pub(super) const TTL: &str = "ttl";
-const USER: &str = "u";
+/// The attribute of the user.
+pub(super) const USER: &str = "u";
+/// The attribute of what a token says of its client.
+pub(super) const INFO: &str = "i";
+/// The attribute of a token's expiry.
+pub(super) const TOKEN_EXPIRES: &str = "texp";
 const CONNECTED_AT: &str = "at";
 
 /// A whole number.
@@ -59,16 +64,16 @@ pub(super) fn to_connection(id: &ConnectionId, row: &Item) -> Option<Connection>
     };
     let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
     let subscriptions = row.get(SUBSCRIPTIONS).and_then(|value| value.as_m().ok());
+    let number = |attribute: &str| row.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
     Some(Connection {
         id: id.clone(),
         state,
         user: text(USER).map(|user| UserId::from(user.as_str())),
+        info: text(INFO).cloned(),
+        token_expires_at: number(TOKEN_EXPIRES),
         greeted: row.contains_key(GREETED),
         subscriptions: subscriptions.map(to_subscriptions).unwrap_or_default(),
-        connected_at: row
-            .get(CONNECTED_AT)
-            .and_then(|value| value.as_n().ok()?.parse().ok())
-            .unwrap_or_default(),
+        connected_at: number(CONNECTED_AT).unwrap_or_default(),
     })
 }
 

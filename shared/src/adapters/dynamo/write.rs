@@ -9,12 +9,12 @@ use aws_sdk_dynamodb::types::{
 
 use super::{Table, failed, item};
 use crate::channel::Channel;
-use crate::ids::{ConnectionId, SubscriptionId};
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, State, keys};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, GreetConnection, OpenConnection, Refusal,
-    RemoveSubscription, StoreError,
+    AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, OpenConnection,
+    RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
 };
 
 /// A conditional write's outcome: the row's old image where it was asked for, or the row that
@@ -27,10 +27,25 @@ enum Written {
 impl Table {
     /// An update of the connection's row.
     fn update(&self, id: &ConnectionId, expression: &str) -> UpdateItemFluentBuilder {
+        self.update_row(keys::connection(id), expression)
+    }
+
+    /// Makes a row that is there live at least as long as the connection.
+    async fn extend(&self, key: keys::Key, connection: &Connection) -> Result<(), StoreError> {
+        let update = self
+            .update_row(key, "SET #x = :x, #ttl = :x")
+            .condition_expression("#x < :x")
+            .expression_attribute_names("#x", item::EXPIRES)
+            .expression_attribute_names("#ttl", item::TTL)
+            .expression_attribute_values(":x", item::number(connection.expires_at()));
+        self.send(update).await.map(|_| ())
+    }
+
+    fn update_row(&self, key: keys::Key, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(item::key(keys::connection(id))))
+            .set_key(Some(item::key(key)))
             .update_expression(expression)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -85,13 +100,68 @@ impl OpenConnection for Table {
 }
 
 impl GreetConnection for Table {
-    async fn greet(&self, id: &ConnectionId) -> Conditional {
+    async fn greet(&self, connection: &Connection) -> Conditional {
+        let Connection { id, user, info, token_expires_at, .. } = connection;
+        let mut expression = "SET #hi = :true".to_owned();
+        let known = [
+            (item::USER, user.as_ref().map(|user| AttributeValue::S(user.to_string()))),
+            (item::INFO, info.clone().map(AttributeValue::S)),
+            (item::TOKEN_EXPIRES, token_expires_at.map(item::number)),
+        ];
+        let known: Vec<_> =
+            known.into_iter().filter_map(|(attribute, value)| Some((attribute, value?))).collect();
+        for (attribute, _) in &known {
+            expression.push_str(&format!(", #{attribute} = :{attribute}"));
+        }
         let update = self
-            .update(id, "SET #hi = :true")
+            .update(id, &expression)
             .condition_expression("#st = :open AND attribute_not_exists(#hi)")
             .expression_attribute_names("#hi", item::GREETED)
             .expression_attribute_values(":true", AttributeValue::Bool(true));
-        conditional(id, self.send(open_only(update)).await?, |_| Refusal::Already)
+        let update = known.into_iter().fold(open_only(update), |update, (attribute, value)| {
+            update
+                .expression_attribute_names(format!("#{attribute}"), attribute)
+                .expression_attribute_values(format!(":{attribute}"), value)
+        });
+        conditional(id, self.send(update).await?, |_| Refusal::Already)
+    }
+}
+
+impl RefreshConnection for Table {
+    async fn refresh(&self, connection: &Connection) -> Result<Result<Subscriptions, Refusal>, StoreError> {
+        let id = &connection.id;
+        let update = match connection.token_expires_at {
+            Some(at) => {
+                self.update(id, "SET #texp = :texp").expression_attribute_values(":texp", item::number(at))
+            }
+            None => self.update(id, "REMOVE #texp"),
+        };
+        let update = update
+            .condition_expression("#st = :open")
+            .expression_attribute_names("#texp", item::TOKEN_EXPIRES)
+            .return_values(ReturnValue::AllOld);
+        Ok(match self.send(open_only(update)).await? {
+            Written::Done(row) => {
+                let before = row.and_then(|row| item::to_connection(id, &row));
+                Ok(before.map(|before| before.subscriptions).unwrap_or_default())
+            }
+            Written::Refused(_) => Err(Refusal::Closed),
+        })
+    }
+}
+
+impl ExtendIndex for Table {
+    async fn extend_member(
+        &self,
+        channel: &Channel,
+        connection: &Connection,
+        subscription: &SubscriptionId,
+    ) -> Result<(), StoreError> {
+        self.extend(keys::member(channel, &connection.id, subscription), connection).await
+    }
+
+    async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
+        self.extend(keys::device(user, &connection.id), connection).await
     }
 }
 
@@ -112,19 +182,40 @@ impl CloseConnection for Table {
 }
 
 impl AddSubscription for Table {
-    async fn add(&self, id: &ConnectionId, channel: &Channel, subscription: &SubscriptionId) -> Conditional {
+    async fn add(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        subscription: &SubscriptionId,
+    ) -> Conditional {
+        let id = &connection.id;
         let room = i64::try_from(MAX_SUBSCRIPTIONS).unwrap_or(i64::MAX);
+        let (same_token, expiry) = match connection.token_expires_at {
+            Some(at) => ("#texp = :texp", Some(item::number(at))),
+            None => ("attribute_not_exists(#texp)", None),
+        };
         let update = self
             .update(id, "SET #subs.#channel = :subscription")
-            .condition_expression(
-                "#st = :open AND attribute_not_exists(#subs.#channel) AND size(#subs) < :room",
-            )
+            .condition_expression(format!(
+                "#st = :open AND {same_token} AND attribute_not_exists(#subs.#channel) AND size(#subs) < :room"
+            ))
             .expression_attribute_names("#subs", item::SUBSCRIPTIONS)
             .expression_attribute_names("#channel", channel.as_str())
+            .expression_attribute_names("#texp", item::TOKEN_EXPIRES)
             .expression_attribute_values(":subscription", AttributeValue::S(subscription.to_string()))
             .expression_attribute_values(":room", item::number(room));
+        let update = match expiry {
+            Some(expiry) => update.expression_attribute_values(":texp", expiry),
+            None => update,
+        };
         conditional(id, self.send(open_only(update)).await?, |row| {
-            if row.subscriptions.contains_key(channel) { Refusal::Already } else { Refusal::Full }
+            if row.token_expires_at != connection.token_expires_at {
+                Refusal::Refreshed
+            } else if row.subscriptions.contains_key(channel) {
+                Refusal::Already
+            } else {
+                Refusal::Full
+            }
         })
     }
 }

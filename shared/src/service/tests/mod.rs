@@ -2,14 +2,19 @@
 
 mod frames;
 mod races;
+mod tokens;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use serde_json::json;
+
 use super::frame::{Frames, Request, frame};
 use super::{Settings, connect, forget};
 use crate::adapters::memory::Memory;
+use crate::auth::tests::sign;
+use crate::auth::{TokenSettings, TokenVerifier};
 use crate::channel::{Channel, Namespaces};
 use crate::clock::{Clock, ManualClock};
 use crate::ids::{ConnectionId, UserId};
@@ -18,6 +23,14 @@ use crate::telemetry::FrameRecord;
 
 /// When the tests take place: milliseconds since the epoch.
 const NOW: i64 = 1_790_328_012_000;
+
+/// What tokens are signed with.
+const SECRET: &str = "s3cret";
+
+/// A token of `user` that is good for `seconds` from the start of the test.
+fn token(user: &str, seconds: i64) -> String {
+    sign(SECRET, &json!({"sub": user, "exp": NOW / 1000 + seconds, "info": {"name": user}}))
+}
 
 /// The service with everything in memory. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -35,8 +48,12 @@ impl World {
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;
-        let settings =
-            Settings { namespaces: Namespaces::from_json(namespaces).unwrap(), allow_anonymous: true };
+        let keys = TokenSettings { secret: Some(SECRET.to_owned()), ..TokenSettings::default() };
+        let settings = Settings {
+            namespaces: Namespaces::from_json(namespaces).unwrap(),
+            allow_anonymous: true,
+            tokens: TokenVerifier::new(&keys).unwrap(),
+        };
         Self { memory: Memory::default(), clock: ManualClock::at(NOW), settings }
     }
 

@@ -1,0 +1,253 @@
+//! Tokens: who a client is, as somebody whom we trust has signed it.
+//!
+//! Connection tokens are JSON web tokens with Centrifugo's claims. Of these `sub`, `exp`, `nbf`,
+//! `iss`, `aud` and `info` are read.
+
+use jsonwebtoken::{DecodingKey, Validation, decode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::ids::UserId;
+
+/// Seconds that our clock and the signer's may be apart.
+const LEEWAY_S: i64 = 60;
+
+/// Bytes that the `info` claim may have: it stands in rows and in every publication.
+pub const MAX_INFO: usize = 256;
+
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `sub`; `None` for an anonymous client.
+    pub user: Option<UserId>,
+    /// `exp`: seconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// `info`: JSON about the client that others may see.
+    pub info: Option<String>,
+}
+
+/// Why a token is not good. The words never quote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It was good once: the client may fetch another.
+    #[error("the token has expired")]
+    Expired,
+    /// It never will be.
+    #[error("the token is not valid: {0}")]
+    Invalid(String),
+}
+
+/// The keys of the configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The public key is in no known form.
+    #[error("is not a PEM public key of RSA, ECDSA or Ed25519")]
+    PublicKey,
+}
+
+/// What tokens are checked with.
+#[derive(Debug, Clone, Default)]
+pub struct TokenSettings {
+    /// The secret of HS256, HS384 and HS512.
+    pub secret: Option<String>,
+    /// The public key of RS*, PS*, ES* and EdDSA, as PEM.
+    pub public_key: Option<String>,
+    /// Who must have signed.
+    pub issuer: Option<String>,
+    /// Who must be meant.
+    pub audience: Option<String>,
+}
+
+/// Checks tokens. Without a key, no token is good.
+#[derive(Clone, Default)]
+pub struct TokenVerifier {
+    /// Each key with the algorithms of its kind: a token chooses among them, and can never
+    /// have a public key taken for a secret.
+    keys: Vec<(DecodingKey, Validation)>,
+}
+
+/// The claims that are read; others are left alone.
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default)]
+    sub: String,
+    exp: Option<i64>,
+    nbf: Option<i64>,
+    info: Option<Box<RawValue>>,
+}
+
+impl TokenVerifier {
+    /// With the keys of the configuration.
+    ///
+    /// # Errors
+    /// [`KeyError`] says what is wrong with which.
+    pub fn new(settings: &TokenSettings) -> Result<Self, KeyError> {
+        let secret = settings.secret.as_ref().map(|secret| DecodingKey::from_secret(secret.as_bytes()));
+        let public = settings.public_key.as_deref().map(public_key).transpose()?;
+        let keys = secret.into_iter().chain(public).map(|key| {
+            let validation = validation(&key, settings);
+            (key, validation)
+        });
+        Ok(Self { keys: keys.collect() })
+    }
+
+    /// Whether a token can be good at all.
+    #[must_use]
+    pub const fn expects_tokens(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// What a token says, if it is good at `now_s`.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify(&self, token: &str, now_s: i64) -> Result<Identity, TokenError> {
+        let mut refusal = "no token is expected".to_owned();
+        for (key, validation) in &self.keys {
+            match decode::<Claims>(token, key, validation) {
+                Ok(token) => return identity(token.claims, now_s),
+                // The kind of error names no part of the token.
+                Err(error) => refusal = format!("{:?}", error.kind()),
+            }
+        }
+        Err(TokenError::Invalid(refusal))
+    }
+}
+
+impl std::fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The keys are secrets.
+        f.debug_struct("TokenVerifier").field("keys", &self.keys.len()).finish()
+    }
+}
+
+fn public_key(pem: &str) -> Result<DecodingKey, KeyError> {
+    // A template parameter cannot hold a line break; written as `\n` it can.
+    let pem = pem.replace("\\n", "\n");
+    let pem = pem.as_bytes();
+    DecodingKey::from_rsa_pem(pem)
+        .or_else(|_| DecodingKey::from_ec_pem(pem))
+        .or_else(|_| DecodingKey::from_ed_pem(pem))
+        .map_err(|_| KeyError::PublicKey)
+}
+
+/// Signature, issuer and audience are the library's to check; times are ours, by our own clock.
+fn validation(key: &DecodingKey, settings: &TokenSettings) -> Validation {
+    let mut validation = Validation::new_for_family(key.family());
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = settings.audience.is_some();
+    if let Some(issuer) = &settings.issuer {
+        validation.set_issuer(&[issuer]);
+        validation.required_spec_claims.insert("iss".to_owned());
+    }
+    if let Some(audience) = &settings.audience {
+        validation.set_audience(&[audience]);
+        validation.required_spec_claims.insert("aud".to_owned());
+    }
+    validation
+}
+
+fn identity(claims: Claims, now_s: i64) -> Result<Identity, TokenError> {
+    if claims.exp.is_some_and(|exp| now_s.saturating_sub(LEEWAY_S) >= exp) {
+        return Err(TokenError::Expired);
+    }
+    if claims.nbf.is_some_and(|nbf| now_s.saturating_add(LEEWAY_S) < nbf) {
+        return Err(TokenError::Invalid("it is not valid yet".to_owned()));
+    }
+    let info = claims.info.map(|info| info.get().to_owned());
+    if info.as_ref().is_some_and(|info| info.len() > MAX_INFO) {
+        return Err(TokenError::Invalid(format!("its info claim has more than {MAX_INFO} bytes")));
+    }
+    let user = (!claims.sub.is_empty()).then(|| UserId::from(claims.sub));
+    Ok(Identity { user, expires_at: claims.exp, info })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_790_328_012;
+
+    /// Signs claims with a secret, as a user's own server would.
+    pub(crate) fn sign(secret: &str, claims: &Value) -> String {
+        encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    }
+
+    fn verifier(issuer: Option<&str>) -> TokenVerifier {
+        let (secret, issuer) = (Some("s3cret".to_owned()), issuer.map(str::to_owned));
+        TokenVerifier::new(&TokenSettings { secret, issuer, ..TokenSettings::default() }).unwrap()
+    }
+
+    #[track_caller]
+    fn check(claims: &Value, expected: &str) {
+        let seen = match verifier(None).verify(&sign("s3cret", claims), NOW) {
+            Ok(identity) => format!("{:?} {:?} {:?}", identity.user, identity.expires_at, identity.info),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn claims_say_who_and_for_how_long() {
+        check(
+            &json!({"sub": "bob", "exp": NOW + 5}),
+            &format!("Some(UserId(\"bob\")) Some({}) None", NOW + 5),
+        );
+        check(&json!({"info": {"name": "Bob"}}), r#"None None Some("{\"name\":\"Bob\"}")"#);
+        check(
+            &json!({"sub": "bob", "exp": NOW - 59}),
+            &format!("Some(UserId(\"bob\")) Some({}) None", NOW - 59),
+        );
+        check(&json!({"sub": "bob", "exp": NOW - 60}), "the token has expired");
+        check(&json!({"sub": "bob", "nbf": NOW + 61}), "the token is not valid: it is not valid yet");
+        check(
+            &json!({"info": "x".repeat(300)}),
+            "the token is not valid: its info claim has more than 256 bytes",
+        );
+    }
+
+    #[test]
+    fn a_token_of_others_is_not_good() {
+        let token = sign("other", &json!({"sub": "bob"}));
+        assert_eq!(verifier(None).verify(&token, NOW), Err(TokenError::Invalid("InvalidSignature".into())));
+        assert_eq!(verifier(None).verify("garbage", NOW), Err(TokenError::Invalid("InvalidToken".into())));
+        let nobody = TokenVerifier::default();
+        assert_eq!(nobody.verify(&token, NOW), Err(TokenError::Invalid("no token is expected".into())));
+    }
+
+    #[test]
+    fn an_unsigned_token_is_not_good() {
+        // {"alg":"none"}.{"sub":"bob"}.
+        let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJib2IifQ.";
+        assert!(matches!(verifier(None).verify(token, NOW), Err(TokenError::Invalid(_))));
+    }
+
+    #[test]
+    fn an_issuer_that_is_asked_for_must_be_there() {
+        let verify = |claims| verifier(Some("us")).verify(&sign("s3cret", &claims), NOW).is_ok();
+        assert!(verify(json!({"iss": "us"})));
+        assert!(!verify(json!({"iss": "them"})));
+        assert!(!verify(json!({})));
+    }
+
+    #[test]
+    fn a_public_key_verifies_and_is_never_taken_for_a_secret() {
+        let public_key = include_str!("auth/test_key.pub.pem").to_owned();
+        let private_key = EncodingKey::from_ed_pem(include_bytes!("auth/test_key.pem")).unwrap();
+        let settings = TokenSettings { public_key: Some(public_key.clone()), ..TokenSettings::default() };
+        let verifier = TokenVerifier::new(&settings).unwrap();
+        let token = encode(&Header::new(Algorithm::EdDSA), &json!({"sub": "bob"}), &private_key).unwrap();
+        assert_eq!(verifier.verify(&token, NOW).unwrap().user, Some(UserId::from("bob")));
+        assert!(verifier.verify(&sign(&public_key, &json!({"sub": "bob"})), NOW).is_err());
+        let one_line =
+            TokenSettings { public_key: Some(public_key.replace('\n', "\\n")), ..TokenSettings::default() };
+        assert!(TokenVerifier::new(&one_line).unwrap().verify(&token, NOW).is_ok());
+        let broken = TokenSettings { public_key: Some("no key".into()), ..TokenSettings::default() };
+        assert_eq!(TokenVerifier::new(&broken).unwrap_err(), KeyError::PublicKey);
+    }
+}
