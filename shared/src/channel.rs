@@ -56,6 +56,10 @@ pub struct Namespace {
     pub allow_publish_for_client: bool,
     /// A client that is subscribed may publish.
     pub allow_publish_for_subscriber: bool,
+    /// It can be asked who is subscribed.
+    pub presence: bool,
+    /// A client that is subscribed may ask; without this, nobody but the operator may.
+    pub allow_presence_for_subscriber: bool,
 }
 
 /// The configured namespaces by name.

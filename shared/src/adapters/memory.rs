@@ -95,6 +95,15 @@ impl State {
         row.ok_or(Refusal::Closed)
     }
 
+    /// The member of a member row.
+    fn member(&self, key: &Key) -> Option<Member> {
+        let (connection, subscription) = keys::to_member(&key.sort)?;
+        // The rows here hold no attributes: user and info are those of the connection.
+        let row = self.connections.get(&connection);
+        let (user, info) = (row.and_then(|row| row.user.clone()), row.and_then(|row| row.info.clone()));
+        Some(Member { connection, subscription, user, info })
+    }
+
     /// A row that is there lives until `expires_at` at least.
     fn extend(&mut self, key: &Key, expires_at: i64) {
         if let Some(x) = self.index.get_mut(key) {
@@ -254,7 +263,7 @@ impl ListMembers for Memory {
         let partition = keys::members(channel, 0);
         self.table(|state| {
             let live = state.index.iter().filter(|(key, x)| key.partition == partition && **x > now_s);
-            let mut members: Vec<_> = live.filter_map(|(key, _)| keys::to_member(&key.sort)).collect();
+            let mut members: Vec<_> = live.filter_map(|(key, _)| state.member(key)).collect();
             members.dedup_by(|one, other| one.connection == other.connection);
             members
         })

@@ -28,6 +28,10 @@ pub struct Member {
     pub connection: ConnectionId,
     /// By which subscription.
     pub subscription: SubscriptionId,
+    /// Who that is; `None` for an anonymous client.
+    pub user: Option<UserId>,
+    /// What its token says of it, as JSON.
+    pub info: Option<String>,
 }
 
 /// The connection's row.
@@ -51,11 +55,11 @@ pub fn members(channel: &Channel, shard: u16) -> String {
     format!("M#{channel}#{shard:03}")
 }
 
-/// The member in a member row's sort key.
+/// Connection and subscription in a member row's sort key.
 #[must_use]
-pub fn to_member(sort: &str) -> Option<Member> {
+pub fn to_member(sort: &str) -> Option<(ConnectionId, SubscriptionId)> {
     let (connection, subscription) = sort.split_once('#')?;
-    Some(Member { connection: connection.into(), subscription: subscription.into() })
+    Some((connection.into(), subscription.into()))
 }
 
 /// The row of one of a user's connections.
@@ -73,8 +77,7 @@ mod tests {
         let channel = Channel::parse("room:#1").unwrap();
         let key = member(&channel, &"gbikqi-vWQAYKEiHxA==".into(), &"m1.0".into());
         assert_eq!(key.partition, "M#room:#1#000");
-        let member = Member { connection: "gbikqi-vWQAYKEiHxA==".into(), subscription: "m1.0".into() };
-        assert_eq!(to_member(&key.sort), Some(member));
+        assert_eq!(to_member(&key.sort), Some(("gbikqi-vWQAYKEiHxA==".into(), "m1.0".into())));
         assert_eq!(to_member("no separator"), None);
     }
 }

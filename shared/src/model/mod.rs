@@ -5,7 +5,7 @@
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
 //! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription, `at` connect time (ms) |
-//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `x` |
+//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x` |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //!
 //! The connection row is the authority: it says which of the others should exist. `x` (seconds)

@@ -216,6 +216,8 @@ fn method(name: &'static str, content: &str) -> Result<Method, serde_json::Error
         "subscribe" => Method::Subscribe(serde_json::from_str(content)?),
         "unsubscribe" => Method::Unsubscribe(serde_json::from_str(content)?),
         "publish" => Method::Publish(serde_json::from_str(content)?),
+        "presence" => Method::Presence(serde_json::from_str(content)?),
+        "presence_stats" => Method::PresenceStats(serde_json::from_str(content)?),
         "refresh" => Method::Refresh(serde_json::from_str(content)?),
         "ping" => Method::Ping,
         "send" => Method::Send,
@@ -281,7 +283,7 @@ mod tests {
 
     #[test]
     fn commands_of_the_protocol_that_are_not_offered_keep_their_names() {
-        check(r#"{"id":3,"presence_stats":{"channel":"room:1"}}"#, "3 presence_stats");
+        check(r#"{"id":3,"history":{"channel":"room:1"}}"#, "3 history");
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub enum Method {
     Unsubscribe(Unsubscribe),
     /// Sends data to a channel's subscribers.
     Publish(Publish),
+    /// Asks who is subscribed to a channel.
+    Presence(Presence),
+    /// Asks how many are.
+    PresenceStats(Presence),
     /// Brings a new token before the old one expires.
     Refresh(Refresh),
     /// Asks for an answer, nothing else.
@@ -42,6 +46,8 @@ impl Method {
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
             Self::Publish(_) => "publish",
+            Self::Presence(_) => "presence",
+            Self::PresenceStats(_) => "presence_stats",
             Self::Refresh(_) => "refresh",
             Self::Ping => "ping",
             Self::Send => "send",
@@ -56,6 +62,7 @@ impl Method {
             Self::Subscribe(command) => Some(&command.channel),
             Self::Unsubscribe(command) => Some(&command.channel),
             Self::Publish(command) => Some(&command.channel),
+            Self::Presence(command) | Self::PresenceStats(command) => Some(&command.channel),
             Self::Connect(_) | Self::Refresh(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
         }
     }
@@ -86,6 +93,14 @@ pub struct Subscribe {
 /// Content of `unsubscribe`.
 #[derive(Debug, Default, Deserialize)]
 pub struct Unsubscribe {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+}
+
+/// Content of `presence` and `presence_stats`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Presence {
     /// The channel's name.
     #[serde(default)]
     pub channel: String,

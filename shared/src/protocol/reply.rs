@@ -1,5 +1,7 @@
 //! Replies and pushes: what a client is told.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -38,6 +40,10 @@ pub enum ReplyBody {
     Unsubscribe(Empty),
     /// The publication was handed to the subscribers that were there.
     Publish(Empty),
+    /// Who is subscribed.
+    Presence(PresenceResult),
+    /// How many are.
+    PresenceStats(PresenceStatsResult),
     /// The new token holds.
     Refresh(RefreshResult),
     /// We are here.
@@ -86,6 +92,34 @@ impl ConnectResult {
     pub fn new(client: &str, lease: Lease) -> Self {
         Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), lease, ping: 0, pong: false }
     }
+}
+
+/// Content of the reply to `presence`.
+#[derive(Debug, Serialize)]
+pub struct PresenceResult {
+    /// Those who are subscribed, by connection.
+    pub presence: BTreeMap<String, Present>,
+}
+
+/// One who is subscribed.
+#[derive(Debug, Serialize)]
+pub struct Present {
+    /// The user's id; empty for an anonymous client.
+    pub user: String,
+    /// The connection id.
+    pub client: String,
+    /// What the client's token says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conn_info: Option<Box<RawValue>>,
+}
+
+/// Content of the reply to `presence_stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PresenceStatsResult {
+    /// Connections.
+    pub num_clients: usize,
+    /// Users; all anonymous clients count as one.
+    pub num_users: usize,
 }
 
 /// Content of the reply to `refresh`.

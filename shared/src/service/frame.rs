@@ -21,6 +21,7 @@ use crate::telemetry::FrameRecord;
 use super::deliver::{Delivery, count, deliver};
 use super::forget::forget;
 use super::greet::{greet, refresh};
+use super::presence::{presence, presence_stats};
 use super::publish::accept;
 use super::subscribe::{subscribe, unsubscribe};
 use super::{Failure, Settings};
@@ -178,6 +179,17 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 Ok(Some(ReplyBody::Unsubscribe(Empty {})))
             }
             Method::Publish(command) => self.publish(request, connection, &command, record).await.map(Some),
+            Method::Presence(command) => {
+                let now_s = self.clock.now_s();
+                let result = presence(self.store, self.settings, connection, &command.channel, now_s).await?;
+                Ok(Some(ReplyBody::Presence(result)))
+            }
+            Method::PresenceStats(command) => {
+                let now_s = self.clock.now_s();
+                let result =
+                    presence_stats(self.store, self.settings, connection, &command.channel, now_s).await?;
+                Ok(Some(ReplyBody::PresenceStats(result)))
+            }
             Method::Ping => Ok(Some(ReplyBody::Ping(Empty {}))),
             Method::Send => Ok(None),
             Method::Unavailable(name) => {

@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod forget;
 pub mod frame;
 pub mod greet;
+pub mod presence;
 pub mod publish;
 pub mod subscribe;
 #[cfg(test)]

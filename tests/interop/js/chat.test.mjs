@@ -95,11 +95,22 @@ test('several subscriptions of one client, and none of another channel\'s public
   client.disconnect();
 });
 
+test('presence tells who is there', async () => {
+  const [alice, bob] = [await connect(), await connect()];
+  const room = await subscribe(alice.client, 'room:here');
+  await subscribe(bob.client, 'room:here');
+  const { clients } = await room.presence();
+  assert.equal(Object.keys(clients).length, 2);
+  assert.deepEqual(await room.presenceStats(), { numClients: 2, numUsers: 1 });
+  bob.client.disconnect();
+  alice.client.disconnect();
+});
+
 test('errors are the protocol\'s own', async () => {
   const { client } = await connect();
   await assert.rejects(client.publish('nowhere:1', 1), { code: 102, message: 'unknown channel' });
   await assert.rejects(client.publish('room 1', 1), { code: 107, message: 'bad request' });
-  await assert.rejects(client.presence('room:1'), { code: 108, message: 'not available' });
+  await assert.rejects(client.history('room:1'), { code: 108, message: 'not available' });
   await assert.rejects(client.rpc('dm', {}), { code: 108 });
   const refused = client.newSubscription('nowhere:1');
   const [context] = await new Promise((resolve) => {

@@ -52,7 +52,11 @@ fn check(environment: &str, anonymous: &str, namespaces: &str) {
 
 #[test]
 fn the_local_environment_is_open() {
-    check("local", "true", r#"{"room":{"allow_subscribe_for_client":true,"allow_publish_for_client":true}}"#);
+    check(
+        "local",
+        "true",
+        r#"{"room":{"allow_subscribe_for_client":true,"allow_publish_for_client":true,"presence":true,"allow_presence_for_subscriber":true}}"#,
+    );
 }
 
 #[test]

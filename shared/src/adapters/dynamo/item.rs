@@ -51,7 +51,7 @@ pub(super) fn connection(connection: &Connection) -> Item {
     row.insert(SUBSCRIPTIONS.to_owned(), AttributeValue::M(HashMap::new()));
     row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
     row.insert(TTL.to_owned(), number(connection.row_ttl()));
-    insert_user(&mut row, connection.user.as_ref());
+    insert_text(&mut row, USER, connection.user.as_ref());
     row
 }
 
@@ -86,31 +86,36 @@ fn to_subscriptions(map: &Item) -> BTreeMap<Channel, SubscriptionId> {
 
 /// The row that makes a connection a member.
 pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &SubscriptionId) -> Item {
-    index(keys::member(channel, &connection.id, subscription), connection, connection.user.as_ref())
+    let mut row = index(keys::member(channel, &connection.id, subscription), connection);
+    insert_text(&mut row, USER, connection.user.as_ref());
+    insert_text(&mut row, INFO, connection.info.as_ref());
+    row
 }
 
 /// The row that makes a connection one of the user's.
 pub(super) fn device(user: &UserId, connection: &Connection) -> Item {
-    let mut row = index(keys::device(user, &connection.id), connection, None);
+    let mut row = index(keys::device(user, &connection.id), connection);
     row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
     row
 }
 
 /// The member of a member row.
 pub(super) fn to_member(row: &Item) -> Option<Member> {
-    keys::to_member(row.get(SORT)?.as_s().ok()?)
+    let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
+    let (connection, subscription) = keys::to_member(text(SORT)?)?;
+    let user = text(USER).map(|user| UserId::from(user.as_str()));
+    Some(Member { connection, subscription, user, info: text(INFO).cloned() })
 }
 
-fn index(at: Key, connection: &Connection, user: Option<&UserId>) -> Item {
+fn index(at: Key, connection: &Connection) -> Item {
     let mut row = key(at);
     row.insert(EXPIRES.to_owned(), number(connection.expires_at()));
     row.insert(TTL.to_owned(), number(connection.expires_at()));
-    insert_user(&mut row, user);
     row
 }
 
-fn insert_user(row: &mut Item, user: Option<&UserId>) {
-    if let Some(user) = user {
-        row.insert(USER.to_owned(), AttributeValue::S(user.to_string()));
+fn insert_text(row: &mut Item, attribute: &str, text: Option<&impl ToString>) {
+    if let Some(text) = text {
+        row.insert(attribute.to_owned(), AttributeValue::S(text.to_string()));
     }
 }

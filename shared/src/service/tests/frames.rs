@@ -3,6 +3,7 @@
 use super::{World, channel};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::ports::{ListMembers, StoreError};
+use crate::service::presence::MAX_LISTED;
 
 /// Runs a transcript on a fresh world with the connections `a`, `b` and `c` (user `carol`) open:
 /// `a> text` sends a frame, `a< text` is its answer, `a! text` what was posted to it meanwhile.
@@ -69,6 +70,41 @@ fn a_namespace_says_who_may_do_what() {
         a! {"push":{"channel":"club:1","pub":{"data":1,"info":{"user":"","client":"a"}}}}
         a< {"id":6,"subscribe":{}}\n{"id":7,"publish":{}}
         "#,
+    );
+}
+
+#[test]
+fn presence_is_for_those_who_are_there() {
+    check(
+        r#"
+        a> {"id":1,"connect":{}}\n{"id":2,"presence":{"channel":"club:1"}}\n{"id":3,"subscribe":{"channel":"club:1"}}
+        a< {"id":1,"connect":{"client":"a","version":"0.1.0","ping":0,"pong":false}}\n{"id":2,"error":{"code":103,"message":"permission denied"}}\n{"id":3,"subscribe":{}}
+        c> {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"club:1"}}
+        c< {"id":1,"connect":{"client":"c","version":"0.1.0","ping":0,"pong":false}}\n{"id":2,"subscribe":{}}
+        a> {"id":4,"presence":{"channel":"club:1"}}\n{"id":5,"presence_stats":{"channel":"club:1"}}
+        a< {"id":4,"presence":{"presence":{"a":{"user":"","client":"a"},"c":{"user":"carol","client":"c"}}}}\n{"id":5,"presence_stats":{"num_clients":2,"num_users":2}}
+        a> {"id":6,"presence":{"channel":"room:1"}}
+        a< {"id":6,"error":{"code":108,"message":"not available"}}
+        "#,
+    );
+}
+
+#[tokio::test]
+async fn a_presence_list_has_an_end_and_the_count_has_none() {
+    let world = World::new();
+    for n in 0..=MAX_LISTED {
+        let id = format!("c{n}");
+        world.connect(&id, Some("everybody")).await;
+        world
+            .send(&id, &id, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"club:1\"}}")
+            .await;
+    }
+    let (answer, _) =
+        world.send("c0", "m", "{\"id\":3,\"presence\":{\"channel\":\"club:1\"}}\n{\"id\":4,\"presence_stats\":{\"channel\":\"club:1\"}}").await;
+    let stats = format!(r#"{{"id":4,"presence_stats":{{"num_clients":{},"num_users":1}}}}"#, MAX_LISTED + 1);
+    assert_eq!(
+        answer,
+        format!("{{\"id\":3,\"error\":{{\"code\":108,\"message\":\"not available\"}}}}\n{stats}")
     );
 }
 

@@ -44,7 +44,8 @@ impl World {
     fn new() -> Self {
         let namespaces = r#"{
             "room": {"allow_subscribe_for_client": true, "allow_publish_for_client": true},
-            "club": {"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true},
+            "club": {"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true,
+                     "presence": true, "allow_presence_for_subscriber": true},
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;

@@ -1,0 +1,80 @@
+//! `presence` and `presence_stats`: who is subscribed to a channel.
+
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+
+use crate::model::{Connection, Member};
+use crate::ports::ListMembers;
+use crate::protocol::ErrorCode;
+use crate::protocol::reply::{PresenceResult, PresenceStatsResult, Present};
+
+use super::subscribe::channel;
+use super::{Failure, Settings};
+
+/// Members that a list may have: at a few hundred bytes each, more would not fit a frame.
+pub const MAX_LISTED: usize = 250;
+
+/// Everyone who is subscribed.
+///
+/// # Errors
+/// What the client is told; [`ErrorCode::NotAvailable`] too when there are more than
+/// [`MAX_LISTED`], whom [`presence_stats`] counts.
+pub async fn presence(
+    store: &impl ListMembers,
+    settings: &Settings,
+    connection: &Connection,
+    name: &str,
+    now_s: i64,
+) -> Result<PresenceResult, Failure> {
+    let members = members(store, settings, connection, name, now_s).await?;
+    if members.len() > MAX_LISTED {
+        let cause = format!("{} members, at most {MAX_LISTED} are listed", members.len());
+        return Err(Failure::command(ErrorCode::NotAvailable, cause));
+    }
+    let present = members.into_iter().map(|member| (member.connection.to_string(), present(member)));
+    Ok(PresenceResult { presence: present.collect() })
+}
+
+/// How many are.
+///
+/// # Errors
+/// What the client is told.
+pub async fn presence_stats(
+    store: &impl ListMembers,
+    settings: &Settings,
+    connection: &Connection,
+    name: &str,
+    now_s: i64,
+) -> Result<PresenceStatsResult, Failure> {
+    let members = members(store, settings, connection, name, now_s).await?;
+    let users: BTreeSet<_> = members.iter().map(|member| member.user.as_ref()).collect();
+    Ok(PresenceStatsResult { num_clients: members.len(), num_users: users.len() })
+}
+
+async fn members(
+    store: &impl ListMembers,
+    settings: &Settings,
+    connection: &Connection,
+    name: &str,
+    now_s: i64,
+) -> Result<Vec<Member>, Failure> {
+    let (channel, namespace) = channel(name, settings)?;
+    if !namespace.presence {
+        return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no presence"));
+    }
+    let subscribed = connection.subscriptions.contains_key(&channel);
+    if !(subscribed && namespace.allow_presence_for_subscriber) {
+        return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow presence"));
+    }
+    Ok(store.members(&channel, now_s).await?)
+}
+
+fn present(member: Member) -> Present {
+    Present {
+        user: member.user.map(|user| user.to_string()).unwrap_or_default(),
+        client: member.connection.to_string(),
+        // What is in the row was JSON when the token was checked.
+        conn_info: member.info.and_then(|info| RawValue::from_string(info).ok()),
+    }
+}
