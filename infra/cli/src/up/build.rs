@@ -1,5 +1,7 @@
 //! Builds the functions, with progress on standard error.
 
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,20 +18,29 @@ pub(super) async fn build(app: &App, options: &UpOptions) -> Result<Programs, Bu
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
-    let outcome = programs::build(app, profile, &|progress| show(&bar, progress)).await;
+    // Of a build that fails, the error has them; those of one that does not are its warnings.
+    let warnings = Mutex::new(String::new());
+    let programs = programs::build(app, profile, &|progress| show(&bar, &warnings, progress)).await;
     bar.finish_and_clear();
-    outcome
+    if programs.is_ok() {
+        let warnings = warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let _ = std::io::stderr().write_all(warnings.as_bytes());
+    }
+    programs
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+fn show(bar: &ProgressBar, warnings: &Mutex<String>, progress: Progress) {
     match progress {
         Progress::Started { binaries, .. } => bar.set_prefix(format!("Building {}", binaries.join(", "))),
         Progress::Compiling { package, done } => bar.set_message(format!("{package} ({done} done)")),
         // cargo says so even when nothing was to be done.
         Progress::Line(line) if line.trim_start().starts_with("Finished") => {}
-        Progress::Line(line) => bar.suspend(|| {
-            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{line}\n"));
-        }),
+        Progress::Line(line) if line.trim_start().starts_with("Blocking") => bar.set_message(line),
+        Progress::Line(line) => {
+            let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+            warnings.push_str(&line);
+            warnings.push('\n');
+        }
         Progress::Finished { .. } => bar.set_message(String::new()),
     }
 }
