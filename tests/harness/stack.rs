@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::programs::{self, Profile, Programs};
-use local::{Config, Endpoint, Running};
+use local::{Config, Endpoint, Quotas, Running};
 use sam::{App, Settings};
 use tokio::net::TcpListener;
 
@@ -24,6 +24,8 @@ pub struct Options {
     pub parameters: Vec<(&'static str, String)>,
     /// How many times faster the clocks of connections run.
     pub time_scale: f64,
+    /// The rate limits of the account.
+    pub quotas: Quotas,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             environment: "local",
             parameters: Vec::new(),
             time_scale: 1.0,
+            quotas: Quotas::default(),
         }
     }
 }
@@ -92,6 +95,7 @@ impl Stack {
             aws: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             settings,
             time_scale: options.time_scale,
+            quotas: options.quotas,
         };
         let running = local::start(app, programs, config).await.unwrap_or_else(|error| panic!("{error}"));
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())

@@ -68,6 +68,10 @@ pub(crate) struct UpOptions {
     /// Run the 10-minute and 2-hour clocks of connections so many times faster.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale)]
     pub(crate) time_scale: f64,
+    /// Take as many requests and new connections a second as come: AWS's limits of an account are
+    /// off. What the template's stages limit stays limited.
+    #[arg(long)]
+    pub(crate) no_quotas: bool,
     /// How log lines are shown.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogLines::Short)]
     pub(crate) logs: LogLines,

@@ -31,6 +31,7 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
         for route in api.routes.values() {
             let target = match route.integration.as_ref().map(|integration| &integration.target) {
                 Some(Target::Function(function)) => format!("function {function}"),
+                Some(Target::Mock(_)) => "the gateway itself (MOCK)".to_owned(),
                 Some(Target::Unsupported(reason)) => format!("not run: {reason}"),
                 None => "nothing".to_owned(),
             };

@@ -11,5 +11,6 @@ mod raw_http;
 mod stack;
 mod tables;
 
+pub use gateway::Quotas;
 pub use stack::{Config, Endpoint, Running, StartError, start};
 pub use tables::TableError;

@@ -9,7 +9,7 @@ use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
 
 use crate::clock::SystemClock;
-use crate::gateway::{self, Gateway, SettingsError};
+use crate::gateway::{self, Gateway, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
 use crate::programs::Programs;
 use crate::tables::{TableError, Tables};
@@ -28,6 +28,8 @@ pub struct Config {
     pub settings: sam::Settings,
     /// How many times faster than AWS's the 10-minute and 2-hour clocks of a connection run.
     pub time_scale: f64,
+    /// The rate limits of the account.
+    pub quotas: Quotas,
 }
 
 /// Where one stage of one API answers.
@@ -51,7 +53,7 @@ pub enum StartError {
     /// A listener does not know its address.
     #[error("A listener has no address: {0}.")]
     Listener(#[from] std::io::Error),
-    /// An API's `RouteSelectionExpression` or the time scale is not usable.
+    /// An API's selection expressions or models, or the time scale, are not usable.
     #[error("{0}")]
     Gateway(String),
     /// The tables cannot be served.
@@ -128,6 +130,7 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         logs: logs.clone(),
         clock,
         time_scale: config.time_scale,
+        quotas: config.quotas,
     };
     let tables = Tables::start(config.aws, app.tables).await?;
     host.warm().await.map_err(|(function, reason)| {
@@ -219,7 +222,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::{SinkExt, StreamExt};
-    use sam::app::{Integration, Route, Stage, Target};
+    use sam::app::{Integration, Route, Stage, Target, Throttle};
     use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::Message;
 
@@ -230,13 +233,21 @@ mod tests {
         let integration =
             Integration { target: Target::Function("F".to_owned()), timeout: Duration::from_secs(29) };
         let key = "$default".to_owned();
-        let route = Route { key: key.clone(), integration: Some(integration), two_way: false };
-        let stage = Stage { name: "local".to_owned(), variables: BTreeMap::new(), access_log: None };
+        let route =
+            Route { key: key.clone(), integration: Some(integration), two_way: false, validation: None };
+        let stage = Stage {
+            name: "local".to_owned(),
+            variables: BTreeMap::new(),
+            access_log: None,
+            default_throttle: Throttle::default(),
+            route_throttles: BTreeMap::new(),
+        };
         let api = WebSocketApi {
             logical_id: "Api".to_owned(),
             id: "a1b2c3d4e5".to_owned(),
             name: "Api".to_owned(),
             route_selection_expression: "$request.body.action".to_owned(),
+            disable_schema_validation: false,
             routes: BTreeMap::from([(key, route)]),
             stages: BTreeMap::from([("local".to_owned(), stage)]),
         };
@@ -257,6 +268,7 @@ mod tests {
             aws: listener().await.unwrap(),
             settings: sam::Settings::default(),
             time_scale,
+            quotas: Quotas::default(),
         }
     }
 
@@ -296,7 +308,7 @@ mod tests {
         let error = start(app, Programs::default(), config(1.0).await).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "The API Api: \"context.routeKey\" is not a variable of a route selection expression: \
+            "The API Api: \"context.routeKey\" is not a variable of a selection expression: \
              only $request.body can be read."
         );
     }

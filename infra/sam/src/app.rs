@@ -1,6 +1,6 @@
 //! The checked application: what a template declares, resolved, as the local AWS runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct WebSocketApi {
     pub name: String,
     /// `RouteSelectionExpression`, unparsed: `$request.body.action`.
     pub route_selection_expression: String,
+    /// `DisableSchemaValidation`: a model that is no JSON schema does not stop the deployment.
+    pub disable_schema_validation: bool,
     /// The routes by `RouteKey`.
     pub routes: BTreeMap<String, Route>,
     /// The stages by name.
@@ -49,6 +51,18 @@ pub struct Route {
     /// Whether the integration's answer goes back to the client: the route names
     /// `RouteResponseSelectionExpression` and has a `RouteResponse` with the key `$default`.
     pub two_way: bool,
+    /// What a message must be like; `None` when the route has no `ModelSelectionExpression`.
+    pub validation: Option<Validation>,
+}
+
+/// How a route's messages are validated before its integration runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validation {
+    /// `ModelSelectionExpression`, unparsed: `$request.body.kind`.
+    pub model_selection_expression: String,
+    /// `RequestModels`: the `Schema` of each model (`AWS::ApiGatewayV2::Model`), by the keys that
+    /// the expression selects.
+    pub models: BTreeMap<String, serde_json::Value>,
 }
 
 /// An integration and its time limit.
@@ -65,9 +79,51 @@ pub struct Integration {
 pub enum Target {
     /// `AWS_PROXY` to a function of this template, by logical id.
     Function(String),
+    /// `MOCK`: the gateway answers by itself.
+    Mock(Mock),
     /// Anything that the local AWS does not call yet, with the reason in words; the route
     /// answers as AWS does for a broken integration.
     Unsupported(String),
+}
+
+/// A `MOCK` integration: its request template says the status, and the integration response of that
+/// status says the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mock {
+    /// `TemplateSelectionExpression`, unparsed; `$default` when absent.
+    pub template_selection_expression: String,
+    /// `RequestTemplates` by the keys that the expression selects.
+    pub request_templates: BTreeMap<String, MappingTemplate>,
+    /// Whether the message stands in for a template that is not there (`PassthroughBehavior`).
+    pub passes_through: bool,
+    /// The integration responses; the first one with the status is the answer's.
+    pub responses: Vec<MockResponse>,
+}
+
+/// An `AWS::ApiGatewayV2::IntegrationResponse` of a mock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MockResponse {
+    /// The statuses from 200 to 599 that its `IntegrationResponseKey` takes.
+    pub statuses: BTreeSet<u16>,
+    /// The one of its `ResponseTemplates` that its `TemplateSelectionExpression` selects.
+    pub template: Option<MappingTemplate>,
+}
+
+/// A mapping template, as far as it is text with variables in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingTemplate(pub Vec<TemplatePart>);
+
+/// A piece of a mapping template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplatePart {
+    /// Text that stands for itself.
+    Text(String),
+    /// `$context.identity.sourceIp`, without `$context.`.
+    Context(String),
+    /// `$input.body`.
+    Body,
+    /// `$input.json('$.a.b')`: the names on the path.
+    Json(Vec<String>),
 }
 
 /// One stage of an API.
@@ -79,6 +135,19 @@ pub struct Stage {
     pub variables: BTreeMap<String, String>,
     /// `AccessLogSettings`, when the stage has them.
     pub access_log: Option<AccessLog>,
+    /// `DefaultRouteSettings`: the throttle of each route that has no own.
+    pub default_throttle: Throttle,
+    /// `RouteSettings`: own throttles, by route key.
+    pub route_throttles: BTreeMap<String, Throttle>,
+}
+
+/// How many requests a route takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Throttle {
+    /// `ThrottlingRateLimit`, a second.
+    pub rate: Option<f64>,
+    /// `ThrottlingBurstLimit`: how many at once.
+    pub burst: Option<u32>,
 }
 
 /// `AccessLogSettings` of a stage.

@@ -16,6 +16,8 @@ pub(crate) fn reference(scope: &Scope<'_>, resource: &Resource, at: Position) ->
         "AWS::ApiGatewayV2::Api" => api_id(scope, resource),
         "AWS::ApiGatewayV2::Deployment"
         | "AWS::ApiGatewayV2::Integration"
+        | "AWS::ApiGatewayV2::IntegrationResponse"
+        | "AWS::ApiGatewayV2::Model"
         | "AWS::ApiGatewayV2::Route"
         | "AWS::ApiGatewayV2::RouteResponse" => short_id(scope, resource),
         "AWS::ApiGatewayV2::Stage" => return property(scope, resource, "StageName", at),
@@ -67,6 +69,8 @@ fn attributes(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGatewayV2::Api" => &["ApiEndpoint", "ApiId", "ExecuteApiArn"],
         "AWS::ApiGatewayV2::Deployment" => &["DeploymentId"],
         "AWS::ApiGatewayV2::Integration" => &["IntegrationId"],
+        "AWS::ApiGatewayV2::IntegrationResponse" => &["IntegrationResponseId"],
+        "AWS::ApiGatewayV2::Model" => &["ModelId"],
         "AWS::ApiGatewayV2::Route" => &["RouteId"],
         "AWS::ApiGatewayV2::RouteResponse" => &["RouteResponseId"],
         "AWS::ApiGatewayV2::Stage" => &[],
@@ -100,6 +104,8 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
         (
             "AWS::ApiGatewayV2::Deployment"
             | "AWS::ApiGatewayV2::Integration"
+            | "AWS::ApiGatewayV2::IntegrationResponse"
+            | "AWS::ApiGatewayV2::Model"
             | "AWS::ApiGatewayV2::Route"
             | "AWS::ApiGatewayV2::RouteResponse"
             | "AWS::IAM::Role",

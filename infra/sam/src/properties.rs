@@ -123,6 +123,20 @@ impl<'a> Properties<'a> {
         number
     }
 
+    /// A number that is not negative, with or without decimals.
+    pub(crate) fn decimal(&self, name: &str) -> Option<f64> {
+        let value = self.get(name)?;
+        let number = match &value.data {
+            Data::Text(scalar) => scalar.text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0),
+            Data::Reported => return None,
+            _ => None,
+        };
+        if number.is_none() {
+            self.expected(name, "a number from 0", value);
+        }
+        number
+    }
+
     pub(crate) fn truth(&self, name: &str) -> Option<bool> {
         let value = self.get(name)?;
         let truth = match &value.data {

@@ -46,6 +46,22 @@ impl Value {
         matches!(self.data, Data::Reported | Data::Unavailable(_))
     }
 
+    /// The value as JSON: what stands without quotes is a number, a truth value or null if it looks
+    /// like one. `None` when a part of it is not known.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        Some(match &self.data {
+            Data::Text(scalar) => scalar_json(scalar),
+            Data::Seq(items) => {
+                serde_json::Value::Array(items.iter().map(Self::json).collect::<Option<_>>()?)
+            }
+            Data::Map(members) => {
+                let pairs = members.iter().map(|member| Some((member.key.clone(), member.value.json()?)));
+                serde_json::Value::Object(pairs.collect::<Option<_>>()?)
+            }
+            Data::Absent | Data::Unavailable(_) | Data::Reported => return None,
+        })
+    }
+
     /// What it is, for an error.
     pub(crate) fn describe(&self) -> String {
         match &self.data {
@@ -56,5 +72,20 @@ impl Value {
             Data::Absent => "AWS::NoValue".to_owned(),
             Data::Unavailable(_) | Data::Reported => "an unknown value".to_owned(),
         }
+    }
+}
+
+fn scalar_json(scalar: &Scalar) -> serde_json::Value {
+    if scalar.is_null() {
+        return serde_json::Value::Null;
+    }
+    let text = || serde_json::Value::String(scalar.text.clone());
+    if !scalar.plain {
+        return text();
+    }
+    match scalar.text.as_str() {
+        "true" | "True" | "TRUE" => true.into(),
+        "false" | "False" | "FALSE" => false.into(),
+        other => other.parse::<serde_json::Number>().map_or_else(|_| text(), serde_json::Value::Number),
     }
 }

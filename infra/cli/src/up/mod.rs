@@ -7,7 +7,7 @@ mod logs;
 use std::io;
 use std::net::IpAddr;
 
-use local::{Config, Running};
+use local::{Config, Quotas, Running};
 use sam::App;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -58,7 +58,8 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         () = stop.asked() => return Ok(()),
     };
     let shown = app.clone();
-    let config = Config { websocket, aws, settings, time_scale: options.time_scale };
+    let quotas = if options.no_quotas { Quotas::unlimited() } else { Quotas::default() };
+    let config = Config { websocket, aws, settings, time_scale: options.time_scale, quotas };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,
         () = stop.asked() => return Ok(()),

@@ -129,6 +129,8 @@ pub(crate) struct Row<'a> {
     pub(crate) integration_latency: Option<u128>,
     /// What the gateway answered in the integration's place.
     pub(crate) error: Option<GatewayError>,
+    /// What is wrong with the message, by the route's models.
+    pub(crate) validation_error: Option<String>,
     /// The client, or the caller of a management call.
     pub(crate) identity: &'a Identity,
 }
@@ -165,6 +167,7 @@ impl Row<'_> {
             "error.message" => self.error?.message().into(),
             "error.messageString" => format!("\"{}\"", self.error?.message()).into(),
             "error.responseType" => self.error?.response_type().into(),
+            "error.validationErrorString" => self.validation_error.as_deref()?.into(),
             "identity.sourceIp" => return text(&self.identity.source_ip),
             "identity.userAgent" => return text(self.identity.user_agent.as_deref()?),
             _ => return None,
@@ -196,6 +199,7 @@ mod tests {
             status: 200,
             integration_latency: Some(24),
             error: None,
+            validation_error: None,
             identity,
         }
     }

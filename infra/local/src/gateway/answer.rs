@@ -55,7 +55,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Answer, String> {
 }
 
 /// A status is a number, or a number in quotes, that HTTP can send as a final answer.
-fn status(value: &Value) -> Option<u16> {
+pub(crate) fn status(value: &Value) -> Option<u16> {
     let number = match value {
         Value::String(text) => text.parse().ok()?,
         other => u16::try_from(other.as_u64()?).ok()?,

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloudwatch::logs::LogStore;
-use sam::app::{Route, WebSocketApi};
+use sam::app::{Route, Target, WebSocketApi};
 
 use super::access_log::{AccessLog, Row};
-use super::route::{Selection, UnknownVariable};
-
-/// The key of the route that takes what no other does.
-const DEFAULT: &str = "$default";
+use super::model::Models;
+use super::route::{DEFAULT, Selection};
+use super::throttle::{Bucket, Quotas};
 
 /// One WebSocket API.
 #[derive(Debug)]
@@ -19,6 +18,8 @@ pub(crate) struct Api {
     pub(crate) id: String,
     selection: Selection,
     routes: BTreeMap<String, Route>,
+    /// By route key.
+    models: BTreeMap<String, Models>,
     stages: BTreeMap<String, Arc<Stage>>,
 }
 
@@ -30,21 +31,29 @@ pub(crate) struct Stage {
     /// `StageVariables`.
     pub(crate) variables: BTreeMap<String, String>,
     access_log: Option<AccessLog>,
+    /// By route key.
+    throttles: BTreeMap<String, Bucket>,
 }
 
 impl Api {
     /// Parses what an API's declaration leaves as text.
-    pub(crate) fn new(api: &WebSocketApi, logs: &LogStore) -> Result<Self, UnknownVariable> {
+    ///
+    /// # Errors
+    /// What cannot be parsed, in words.
+    pub(crate) fn new(api: &WebSocketApi, logs: &LogStore, quotas: &Quotas) -> Result<Self, String> {
         let stage = |stage: &sam::app::Stage| Stage {
             name: stage.name.clone(),
             variables: stage.variables.clone(),
             access_log: stage.access_log.as_ref().map(|settings| AccessLog::new(settings, logs.clone())),
+            throttles: throttles(stage, api.routes.keys(), quotas),
         };
         let stages = api.stages.iter().map(|(name, declared)| (name.clone(), Arc::new(stage(declared))));
         Ok(Self {
             id: api.id.clone(),
-            selection: Selection::parse(&api.route_selection_expression)?,
+            selection: Selection::parse(&api.route_selection_expression)
+                .map_err(|error| error.to_string())?,
             routes: api.routes.clone(),
+            models: models(api)?,
             stages: stages.collect(),
         })
     }
@@ -66,9 +75,49 @@ impl Api {
         let key = key.filter(|key| key != "$connect" && key != "$disconnect");
         key.and_then(|key| self.routes.get(&key)).or_else(|| self.routes.get(DEFAULT))
     }
+
+    /// What is wrong with a message, by the models of its route.
+    pub(crate) fn validate(&self, route: &Route, message: &str) -> Result<(), String> {
+        self.models.get(&route.key).map_or(Ok(()), |models| models.validate(message))
+    }
+}
+
+/// The models of the routes that have some, and whether the expressions of mocks can be read.
+fn models(api: &WebSocketApi) -> Result<BTreeMap<String, Models>, String> {
+    let mut models = BTreeMap::new();
+    for (key, route) in &api.routes {
+        let named = |reason: String| format!("the route {key}: {reason}");
+        if let Some(validation) = &route.validation {
+            let of_route = Models::new(validation, api.disable_schema_validation).map_err(named)?;
+            models.insert(key.clone(), of_route);
+        }
+        if let Some(Target::Mock(mock)) = route.integration.as_ref().map(|integration| &integration.target) {
+            Selection::parse_key(&mock.template_selection_expression)
+                .map_err(|error| named(format!("its TemplateSelectionExpression: {error}")))?;
+        }
+    }
+    Ok(models)
+}
+
+/// The buckets of the routes that a stage limits.
+fn throttles<'a>(
+    stage: &sam::app::Stage,
+    routes: impl Iterator<Item = &'a String>,
+    quotas: &Quotas,
+) -> BTreeMap<String, Bucket> {
+    let bucket = |key: &String| {
+        let own = stage.route_throttles.get(key).copied().unwrap_or_default();
+        Some((key.clone(), Bucket::of_route(own, stage.default_throttle, quotas)?))
+    };
+    routes.filter_map(bucket).collect()
 }
 
 impl Stage {
+    /// The bucket of a route, when the stage limits it.
+    pub(crate) fn throttle(&self, route_key: &str) -> Option<&Bucket> {
+        self.throttles.get(route_key)
+    }
+
     /// Writes a row of the access log, when the stage has one.
     pub(crate) fn log(&self, row: &Row<'_>, now_ms: i64) {
         if let Some(access_log) = &self.access_log {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
+use sam::app::Route;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -99,6 +100,11 @@ async fn connect(
     let request = Request::new(&*shared.clock);
     let mut row = row(connection, &request, "CONNECT");
     row.route_key = Some("$connect");
+    if !shared.throttles.admit_connection(connection.stage.throttle("$connect")) {
+        let error = GatewayError::Throttled;
+        connection.stage.log(&row.after(&Outcome::refused(error)), shared.clock.now_ms());
+        return Err(handshake::failed(error, &connection.id, &request.id));
+    }
     let Some(route) = connection.api.route("$connect") else {
         connection.stage.log(&row, shared.clock.now_ms());
         return Ok(None);
@@ -170,12 +176,15 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
     let message_id = connection.id.message_id();
     let mut row = row(connection, &request, "MESSAGE");
     row.message_id = Some(&message_id);
-    let mut two_way = false;
-    let outcome = match connection.api.select(&body) {
-        None => Outcome { latency: None, answer: Err(GatewayError::NoRoute) },
-        Some(route) => {
-            row.route_key = Some(&route.key);
-            two_way = route.two_way;
+    let route = connection.api.select(&body);
+    row.route_key = route.map(|route| route.key.as_str());
+    let two_way = route.is_some_and(|route| route.two_way);
+    let outcome = match admitted(&shared, connection, route, &body) {
+        Err(refusal) => {
+            row.validation_error = refusal.detail;
+            Outcome::refused(refusal.error)
+        }
+        Ok(route) => {
             let event = event::message(connection, &request, &route.key, &message_id, &body);
             integration::call(&*shared.invoke, route, &event).await.within(two_way, limits::MESSAGE)
         }
@@ -190,6 +199,31 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
         open.outbox.push(reply.into()).await;
     }
     connection.stage.log(&row, shared.clock.now_ms());
+}
+
+/// Why a message does not come to its integration.
+struct Refusal {
+    error: GatewayError,
+    /// `$context.error.validationErrorString`.
+    detail: Option<String>,
+}
+
+/// The route of a message, if there is one and nothing stands before it.
+fn admitted<'a>(
+    shared: &Shared,
+    connection: &Connection,
+    route: Option<&'a Route>,
+    body: &str,
+) -> Result<&'a Route, Refusal> {
+    let refusal = |error| Refusal { error, detail: None };
+    let throttle = route.and_then(|route| connection.stage.throttle(&route.key));
+    if !shared.throttles.admit(throttle) {
+        return Err(refusal(GatewayError::Throttled));
+    }
+    let route = route.ok_or_else(|| refusal(GatewayError::NoRoute))?;
+    let valid = connection.api.validate(route, body);
+    valid.map_err(|detail| Refusal { error: GatewayError::InvalidBody, detail: Some(detail) })?;
+    Ok(route)
 }
 
 /// Tells `$disconnect`, if there is such a route. Nobody is told its answer.
@@ -221,6 +255,7 @@ fn row<'a>(connection: &'a Connection, request: &'a Request, event_type: &'stati
         status: 200,
         integration_latency: None,
         error: None,
+        validation_error: None,
         identity: &connection.identity,
     }
 }

@@ -7,6 +7,10 @@ use super::ids::ConnectionId;
 pub(crate) enum GatewayError {
     /// No route has the message's key, and there is no `$default`.
     NoRoute,
+    /// The message is not what the route's models say.
+    InvalidBody,
+    /// More than a route, the account or its quota of new connections takes.
+    Throttled,
     /// The function reported an error, ended, or answered what is not a proxy response.
     IntegrationFailed,
     /// There is nothing to invoke, or the invocation was refused.
@@ -20,6 +24,8 @@ impl GatewayError {
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::NoRoute => "Forbidden",
+            Self::InvalidBody => "Invalid request body",
+            Self::Throttled => "Too Many Requests",
             Self::IntegrationFailed | Self::IntegrationUnavailable => "Internal server error",
             Self::IntegrationTimedOut => "Endpoint request timed out",
         }
@@ -29,6 +35,8 @@ impl GatewayError {
     pub(crate) fn response_type(self) -> &'static str {
         match self {
             Self::NoRoute => "ACCESS_DENIED",
+            Self::InvalidBody => "BAD_REQUEST_BODY",
+            Self::Throttled => "THROTTLED",
             Self::IntegrationFailed | Self::IntegrationUnavailable => "INTEGRATION_FAILURE",
             Self::IntegrationTimedOut => "INTEGRATION_TIMEOUT",
         }
@@ -37,7 +45,9 @@ impl GatewayError {
     /// `$context.status`, and the status of a refused handshake.
     pub(crate) fn status(self) -> u16 {
         match self {
+            Self::InvalidBody => 400,
             Self::NoRoute => 403,
+            Self::Throttled => 429,
             Self::IntegrationUnavailable => 500,
             Self::IntegrationFailed => 502,
             Self::IntegrationTimedOut => 504,

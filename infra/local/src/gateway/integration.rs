@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::answer::{self, Answer};
 use super::error::GatewayError;
+use super::mock;
 use crate::lambda::{Host, InvokeError};
 
 /// Invokes a function synchronously. The gateway's only way to Lambda.
@@ -35,6 +36,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// The outcome when the gateway does not come to call the integration.
+    pub(crate) fn refused(error: GatewayError) -> Self {
+        Self { latency: None, answer: Err(error) }
+    }
+
     /// `$context.status`.
     pub(crate) fn status(&self) -> u16 {
         self.answer.as_ref().map_or_else(|error| error.status(), |answer| answer.status)
@@ -60,13 +66,19 @@ impl Outcome {
 pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Value) -> Outcome {
     let unavailable = |reason: &str| {
         tracing::warn!(route = route.key, reason, "the integration cannot be called");
-        Outcome { latency: None, answer: Err(GatewayError::IntegrationUnavailable) }
+        Outcome::refused(GatewayError::IntegrationUnavailable)
     };
     let Some(integration) = &route.integration else {
         return unavailable("the route has no target");
     };
     let function = match &integration.target {
         Target::Function(logical_id) => logical_id,
+        Target::Mock(mock) => {
+            return match mock::answer(mock, event) {
+                Ok(answer) => Outcome { latency: None, answer: Ok(answer) },
+                Err(reason) => unavailable(&reason),
+            };
+        }
         Target::Unsupported(reason) => return unavailable(reason),
     };
     let started = Instant::now();

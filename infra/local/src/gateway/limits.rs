@@ -12,6 +12,12 @@ pub(crate) const MESSAGE: usize = 128 * 1024;
 /// Bytes of a frame that a client sends; a larger message has to come in several.
 pub(crate) const FRAME: usize = 32 * 1024;
 
+/// Bytes of a frame that the gateway sends; a larger message goes in several.
+pub(crate) const SENT_FRAME: usize = 8 * 1024;
+
+/// Characters of a request's path and query string.
+pub(crate) const URL: usize = 4096;
+
 /// How long the gateway waits for a client to finish closing, and then drops it.
 pub(crate) const CLOSING: Duration = Duration::from_secs(2);
 

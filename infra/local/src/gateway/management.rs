@@ -73,9 +73,13 @@ pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
     };
     let ids = (Uuid::new_v4().to_string(), ids::request_id());
     let request_time = shared.clock.now_ms();
-    let answer = match find(shared, &call.candidates, &call.connection_id) {
-        Ok(open) => act(shared, &call.method, &open, &data),
-        Err(refusal) => refusal,
+    let answer = if shared.throttles.admit(None) {
+        match find(shared, &call.candidates, &call.connection_id) {
+            Ok(open) => act(shared, &call.method, &open, &data),
+            Err(refusal) => refusal,
+        }
+    } else {
+        limited("The account takes no more requests at the moment.")
     };
     let mut response = answer.into_response();
     for (name, value) in [(UUID_HEADER, &ids.0), (REQUEST_ID_HEADER, &ids.1)] {
@@ -112,6 +116,7 @@ fn log(
         status: status.as_u16(),
         integration_latency: Some(0),
         error: None,
+        validation_error: None,
         identity: &call.identity,
     };
     stage.log(&row, shared.clock.now_ms());
@@ -169,6 +174,10 @@ fn gone() -> Answer {
     Answer::Refused(StatusCode::GONE, "GoneException", "The connection is gone.".to_owned())
 }
 
+fn limited(message: &str) -> Answer {
+    Answer::Refused(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", message.to_owned())
+}
+
 fn act(shared: &Shared, method: &Method, open: &OpenConnection, data: &[u8]) -> Answer {
     match *method {
         Method::GET => Answer::Found(described(open)),
@@ -181,10 +190,7 @@ fn act(shared: &Shared, method: &Method, open: &OpenConnection, data: &[u8]) -> 
         _ => match open.post(String::from_utf8_lossy(data).as_ref().into(), shared.clock.now_ms()) {
             Ok(()) => Answer::Posted,
             Err(Refused::Ended) => gone(),
-            Err(Refused::Full) => {
-                let message = "The client does not read fast enough.".to_owned();
-                Answer::Refused(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", message)
-            }
+            Err(Refused::Full) => limited("The client does not read fast enough."),
         },
     }
 }

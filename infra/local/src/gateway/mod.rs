@@ -17,6 +17,8 @@ mod ids;
 mod integration;
 mod limits;
 mod management;
+mod mock;
+mod model;
 mod outbox;
 mod registry;
 mod route;
@@ -24,6 +26,7 @@ mod socket;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod time;
 
 use std::net::SocketAddr;
@@ -52,6 +55,8 @@ use self::limits::Timers;
 use self::management::Call;
 use self::registry::Registry;
 use self::tasks::Tasks;
+pub use self::throttle::Quotas;
+use self::throttle::Throttles;
 use crate::clock::Clock;
 
 /// How long open connections and running functions may take to end when the gateway stops.
@@ -72,14 +77,15 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     /// How many times faster than AWS's the 10-minute and 2-hour clocks run.
     pub(crate) time_scale: f64,
+    pub(crate) quotas: Quotas,
 }
 
 /// Why the gateway cannot start.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// An API's `RouteSelectionExpression` reads what it cannot.
+    /// A selection expression of an API reads what it cannot, or a model is no schema.
     #[error("The API {api}: {reason}.")]
-    RouteSelectionExpression {
+    Api {
         /// Its logical id.
         api: String,
         /// What is wrong, in words.
@@ -98,6 +104,7 @@ pub(crate) struct Shared {
     clock: Arc<dyn Clock>,
     timers: Timers,
     registry: Registry,
+    throttles: Throttles,
     /// Connections and messages that run.
     tasks: Tasks,
     /// Set once, when the gateway stops.
@@ -106,12 +113,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let api = |declared: &WebSocketApi| match Api::new(declared, &settings.logs) {
+        let api = |declared: &WebSocketApi| match Api::new(declared, &settings.logs, &settings.quotas) {
             Ok(api) => Ok(Arc::new(api)),
-            Err(error) => Err(SettingsError::RouteSelectionExpression {
-                api: declared.logical_id.clone(),
-                reason: error.to_string(),
-            }),
+            Err(reason) => Err(SettingsError::Api { api: declared.logical_id.clone(), reason }),
         };
         Ok(Self {
             apis: settings.apis.iter().map(api).collect::<Result<_, _>>()?,
@@ -120,6 +124,7 @@ impl Shared {
             invoke: settings.invoke,
             clock: settings.clock,
             registry: Registry::default(),
+            throttles: Throttles::new(&settings.quotas),
             tasks: Tasks::default(),
             stopping: watch::Sender::new(false),
         })
@@ -188,6 +193,10 @@ async fn front_door(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
 ) -> Response {
+    if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > limits::URL) {
+        let body = serde_json::json!({ "message": "Request-URI Too Long" }).to_string();
+        return handshake::json(StatusCode::URI_TOO_LONG, body);
+    }
     let domain_name = handshake::host(request.headers());
     let source_ip = peer.ip().to_canonical();
     let identity =

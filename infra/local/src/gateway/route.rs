@@ -11,6 +11,9 @@ use serde_json::Value;
 /// The variable that a route selection expression can read.
 const BODY: &str = "request.body";
 
+/// The key that stands for what has no key of its own.
+pub(crate) const DEFAULT: &str = "$default";
+
 /// A `RouteSelectionExpression`, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection(Vec<Part>);
@@ -24,9 +27,9 @@ enum Part {
     Body(Vec<String>),
 }
 
-/// What is wrong with a `RouteSelectionExpression`.
+/// What is wrong with a selection expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a variable of a route selection expression: only $request.body can be read")]
+#[error("{0:?} is not a variable of a selection expression: only $request.body can be read")]
 pub(crate) struct UnknownVariable(String);
 
 impl Selection {
@@ -57,6 +60,12 @@ impl Selection {
             parts.push(Part::Literal(literal));
         }
         Ok(Self(parts))
+    }
+
+    /// Parses an expression that selects a template or a model: `$default` without its backslash is
+    /// a key there as well.
+    pub(crate) fn parse_key(expression: &str) -> Result<Self, UnknownVariable> {
+        if expression == DEFAULT { Self::parse(r"\$default") } else { Self::parse(expression) }
     }
 
     /// The key that a message selects; `None` when the message is not JSON, which only

@@ -6,12 +6,14 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -139,8 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if !self.unflushed {
             let Poll::Ready(text) = self.waiting.poll_next(cx) else { return Poll::Pending };
-            if let Err(error) = self.stream.start_send_unpin(Message::Text(text)) {
-                return Poll::Ready(self.broken(&error, cx));
+            for frame in frames(text) {
+                if let Err(error) = self.stream.start_send_unpin(frame) {
+                    return Poll::Ready(self.broken(&error, cx));
+                }
             }
             self.unflushed = true;
         }
@@ -181,8 +185,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends what was accepted before the end, then the close frame, and reads the client's.
     async fn close(&mut self, frame: CloseFrame) {
         while let Some(text) = self.waiting.try_next() {
-            if self.stream.send(Message::Text(text)).await.is_err() {
-                return;
+            for frame in frames(text) {
+                if self.stream.send(frame).await.is_err() {
+                    return;
+                }
             }
         }
         if self.stream.send(Message::Close(Some(frame))).await.is_err() || self.read_on().await {
@@ -207,6 +213,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
+/// A text message as API Gateway sends it: a large one in a text frame and continuation frames. They
+/// share the text's memory.
+fn frames(text: Utf8Bytes) -> impl Iterator<Item = Message> {
+    let mut rest = (text.len() > limits::SENT_FRAME).then(|| Bytes::from(text.clone()));
+    let whole = rest.is_none().then_some(Message::Text(text));
+    let mut opcode = Data::Text;
+    let parts = std::iter::from_fn(move || {
+        let bytes = rest.as_mut()?;
+        let part = bytes.split_to(bytes.len().min(limits::SENT_FRAME));
+        let last = bytes.is_empty();
+        let opcode = OpCode::Data(std::mem::replace(&mut opcode, Data::Continue));
+        if last {
+            rest = None;
+        }
+        Some(Message::Frame(Frame::message(part, opcode, last)))
+    });
+    whole.into_iter().chain(parts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +254,28 @@ mod tests {
         assert!(matches!(socket.step().await, Step::Text(text) if text == "x"));
         let Step::Ended(ending) = socket.step().await else { panic!("the write fails") };
         assert_eq!(ending.status(), (4001, "bye"));
+    }
+
+    /// Length, final and first of each frame of a message of this many bytes.
+    #[track_caller]
+    fn check(length: usize, expected: &[(usize, bool, bool)]) {
+        let shown = frames("x".repeat(length).into()).map(|message| match message {
+            Message::Text(text) => (text.len(), true, true),
+            Message::Frame(frame) => {
+                let header = frame.header();
+                (frame.payload().len(), header.is_final, header.opcode == OpCode::Data(Data::Text))
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), expected, "{length}");
+    }
+
+    #[test]
+    fn a_message_above_8_kb_goes_in_several_frames() {
+        check(0, &[(0, true, true)]);
+        check(8192, &[(8192, true, true)]);
+        check(8193, &[(8192, false, true), (1, true, false)]);
+        check(16384, &[(8192, false, true), (8192, true, false)]);
+        check(20000, &[(8192, false, true), (8192, false, false), (3616, true, false)]);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::mock;
 use crate::app::{Function, Integration, Target};
 use crate::properties::Properties;
 
@@ -30,7 +31,12 @@ const MEMBERS: [&str; 18] = [
 /// API Gateway's longest wait for a WebSocket integration, and the one when none is set.
 const LONGEST_MILLIS: u32 = 29_000;
 
-pub(super) fn read(properties: &Properties<'_>, functions: &BTreeMap<String, Function>) -> Integration {
+/// Reads an integration. `responses` are its integration responses.
+pub(super) fn read(
+    properties: &Properties<'_>,
+    functions: &BTreeMap<String, Function>,
+    responses: &[Properties<'_>],
+) -> Integration {
     properties.check_names(&MEMBERS);
     properties.require("IntegrationType");
     let kinds = ["AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"];
@@ -38,8 +44,9 @@ pub(super) fn read(properties: &Properties<'_>, functions: &BTreeMap<String, Fun
     let millis = properties.number("TimeoutInMillis", 50..=LONGEST_MILLIS).unwrap_or(LONGEST_MILLIS);
     let target = match kind.as_str() {
         "AWS_PROXY" => proxy_target(properties, functions),
+        "MOCK" => mock::target(properties, responses),
         _ => Target::Unsupported(format!(
-            "an integration of type {kind} is not run locally, only AWS_PROXY is"
+            "an integration of type {kind} is not run locally, only AWS_PROXY and MOCK are"
         )),
     };
     Integration { target, timeout: Duration::from_millis(u64::from(millis)) }

@@ -5,7 +5,11 @@ mod code;
 mod function;
 mod integration;
 mod log_group;
+mod mapping;
+mod mock;
+mod model;
 mod table;
+mod throttle;
 mod websocket;
 
 use std::collections::BTreeMap;

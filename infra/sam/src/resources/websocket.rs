@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Created, access_log, integration};
+use super::{Created, access_log, integration, model, throttle};
 use crate::app::{Function, Integration, Route, Stage, Target, WebSocketApi};
 use crate::identity;
 use crate::properties::Properties;
@@ -40,13 +40,15 @@ pub(super) fn read(
         used.insert(api.resource.id.clone());
         let api_id = identity::api_id(scope, api.resource);
         let mut reader = Reader { created, scope, functions, api_id: api_id.clone(), used: &mut used };
+        let routes = reader.routes();
         apis.push(WebSocketApi {
             logical_id: api.resource.id.clone(),
             id: api_id,
             name: properties.text("Name").unwrap_or_else(|| api.resource.id.clone()),
             route_selection_expression: properties.required_text("RouteSelectionExpression"),
-            routes: reader.routes(),
-            stages: reader.stages(),
+            disable_schema_validation: properties.truth("DisableSchemaValidation") == Some(true),
+            stages: reader.stages(&routes),
+            routes,
         });
     }
     Apis { apis, used }
@@ -97,6 +99,7 @@ impl<'a> Reader<'a, '_> {
     fn routes(&mut self) -> BTreeMap<String, Route> {
         let integrations = self.integrations();
         let answered = self.answered_routes();
+        let models = self.models();
         let mut routes = BTreeMap::new();
         for (created, properties) in self.parts("AWS::ApiGatewayV2::Route") {
             check_route(&properties);
@@ -105,7 +108,8 @@ impl<'a> Reader<'a, '_> {
             let is_answered = matches!(&id.data, Data::Text(id) if answered.contains(&id.text));
             let two_way = properties.has("RouteResponseSelectionExpression") && is_answered;
             let integration = guard(&properties, &key).or_else(|| target(&properties, &integrations));
-            let route = Route { key: key.clone(), integration, two_way };
+            let validation = model::validation(&properties, &models);
+            let route = Route { key: key.clone(), integration, two_way, validation };
             if routes.insert(key.clone(), route).is_some() {
                 properties
                     .report(properties.at(), &format!("the API has another route with the key `{key}`"));
@@ -117,14 +121,41 @@ impl<'a> Reader<'a, '_> {
     /// The integrations by the id that routes name.
     fn integrations(&mut self) -> BTreeMap<String, Integration> {
         let mut integrations = BTreeMap::new();
+        let mut responses = self.integration_responses();
         for (created, properties) in self.parts("AWS::ApiGatewayV2::Integration") {
-            let integration = integration::read(&properties, self.functions);
             let id = identity::reference(self.scope, created.resource, created.resource.at);
             if let Data::Text(id) = id.data {
+                let responses = responses.remove(&id.text).unwrap_or_default();
+                let integration = integration::read(&properties, self.functions, &responses);
                 integrations.insert(id.text, integration);
             }
         }
         integrations
+    }
+
+    /// The integration responses by the id of their integration.
+    fn integration_responses(&mut self) -> BTreeMap<String, Vec<Properties<'a>>> {
+        let mut responses = BTreeMap::<_, Vec<_>>::new();
+        for (_, properties) in self.parts("AWS::ApiGatewayV2::IntegrationResponse") {
+            properties.check_names(&[
+                "ApiId",
+                "ContentHandlingStrategy",
+                "IntegrationId",
+                "IntegrationResponseKey",
+                "ResponseParameters",
+                "ResponseTemplates",
+                "TemplateSelectionExpression",
+            ]);
+            properties.require("IntegrationResponseKey");
+            responses.entry(properties.required_text("IntegrationId")).or_default().push(properties);
+        }
+        responses
+    }
+
+    /// The models' schemas by name.
+    fn models(&mut self) -> BTreeMap<String, serde_json::Value> {
+        let models = self.parts("AWS::ApiGatewayV2::Model");
+        models.iter().map(|(_, properties)| model::read(properties)).collect()
     }
 
     /// The ids of the routes that have a `RouteResponse`.
@@ -147,7 +178,7 @@ impl<'a> Reader<'a, '_> {
         answered
     }
 
-    fn stages(&mut self) -> BTreeMap<String, Stage> {
+    fn stages(&mut self, routes: &BTreeMap<String, Route>) -> BTreeMap<String, Stage> {
         let mut stages = BTreeMap::new();
         for (_, properties) in self.parts("AWS::ApiGatewayV2::Stage") {
             properties.check_names(&[
@@ -171,6 +202,8 @@ impl<'a> Reader<'a, '_> {
                 name: name.clone(),
                 variables: variables.unwrap_or_default(),
                 access_log: access_log::read(&properties),
+                default_throttle: throttle::of_all(&properties),
+                route_throttles: throttle::of_each(&properties, routes),
             };
             if stages.insert(name.clone(), stage).is_some() {
                 properties.report(properties.at(), &format!("the API has another stage named `{name}`"));

@@ -216,10 +216,10 @@ fn what_cannot_be_called_says_why() {
     check_target(
         &PLAIN.replace(
             "IntegrationType: AWS_PROXY\n      IntegrationMethod",
-            "IntegrationType: MOCK\n      IntegrationMethod",
+            "IntegrationType: HTTP\n      IntegrationMethod",
         ),
         "sendMessage",
-        "an integration of type MOCK is not run locally, only AWS_PROXY is",
+        "an integration of type HTTP is not run locally, only AWS_PROXY and MOCK are",
     );
     check_target(
         &PLAIN.replace("IntegrationMethod: POST", "IntegrationMethod: GET"),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cloudwatch::logs::LogStore;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
-use sam::app::{AccessLog, Integration, Route, Stage, Target, WebSocketApi};
+use sam::app::{AccessLog, Integration, Route, Stage, Target, Throttle, WebSocketApi};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -20,7 +20,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::clock::Clock;
 use crate::gateway::integration::Invoke;
-use crate::gateway::{Gateway, Settings};
+use crate::gateway::{Gateway, Quotas, Settings};
 use crate::lambda::InvokeError;
 use crate::raw_http::{Reply, http};
 
@@ -118,12 +118,15 @@ pub(super) fn api(routes: &str) -> WebSocketApi {
                      $context.error.responseType"
                 .to_owned(),
         }),
+        default_throttle: Throttle::default(),
+        route_throttles: BTreeMap::new(),
     };
     WebSocketApi {
         logical_id: "Api".to_owned(),
         id: "a1b2c3d4e5".to_owned(),
         name: "Api".to_owned(),
         route_selection_expression: "$request.body.action".to_owned(),
+        disable_schema_validation: false,
         routes: routes.lines().filter(|line| !line.trim().is_empty()).map(route).collect(),
         stages: BTreeMap::from([(stage.name.clone(), stage)]),
     }
@@ -139,7 +142,7 @@ fn route(line: &str) -> (String, Route) {
     let timeout = Duration::from_millis(limit.unwrap_or(29_000));
     let integration = (words[1] != "nothing").then_some(Integration { target, timeout });
     let key = words[0].to_owned();
-    (key.clone(), Route { key, integration, two_way: words.contains(&"->") })
+    (key.clone(), Route { key, integration, two_way: words.contains(&"->"), validation: None })
 }
 
 /// A gateway on a free port.
@@ -158,12 +161,17 @@ impl Server {
     }
 
     pub(super) async fn with(apis: Vec<WebSocketApi>) -> Self {
+        Self::limited(apis, Quotas::default()).await
+    }
+
+    /// One whose account has other quotas.
+    pub(super) async fn limited(apis: Vec<WebSocketApi>, quotas: Quotas) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (lambda, events) = Lambda::new();
         lambda.address.set(address).unwrap();
         let logs = LogStore::default();
-        let settings = settings(apis, &lambda, &logs);
+        let settings = Settings { quotas, ..settings(apis, &lambda, &logs) };
         let gateway = Gateway::start(listener, settings).unwrap();
         Self { address, gateway, lambda, logs, events }
     }
@@ -244,6 +252,7 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
         logs: logs.clone(),
         clock: Arc::new(FixedClock),
         time_scale: 1.0,
+        quotas: Quotas::default(),
     }
 }
 
