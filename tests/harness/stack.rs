@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::programs::{self, Profile, Programs};
-use local::{Config, Endpoint, Quotas, Running};
+use local::{Config, Endpoint, Fault, Quotas, Running};
 use sam::{App, Settings};
 use tokio::net::TcpListener;
 
@@ -26,6 +26,8 @@ pub struct Options {
     pub time_scale: f64,
     /// The rate limits of the account.
     pub quotas: Quotas,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
@@ -36,6 +38,7 @@ impl Default for Options {
             parameters: Vec::new(),
             time_scale: 1.0,
             quotas: Quotas::default(),
+            faults: Vec::new(),
         }
     }
 }
@@ -96,6 +99,7 @@ impl Stack {
             settings,
             time_scale: options.time_scale,
             quotas: options.quotas,
+            faults: options.faults,
         };
         let running = local::start(app, programs, config).await.unwrap_or_else(|error| panic!("{error}"));
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())

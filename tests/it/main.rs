@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod lambda_host;
 mod programs;
+mod quotas;
 mod readme;
 mod runtime_api;
 mod store;

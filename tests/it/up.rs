@@ -157,7 +157,7 @@ fn a_function_that_does_not_start_is_one_sentence() {
 
 #[test]
 fn bad_usage_is_status_two() {
-    for arguments in [["--prot", "1"], ["--port", "x"], ["--time-scale", "-1"]] {
+    for arguments in [["--prot", "1"], ["--port", "x"], ["--time-scale", "-1"], ["--fault", "seed"]] {
         assert_eq!(switchboard(&arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use local::Fault;
 
 /// Runs a SAM WebSocket application on this machine: API Gateway, Lambda and DynamoDB from the
 /// template that deploys it.
@@ -72,6 +73,16 @@ pub(crate) struct UpOptions {
     /// off. What the template's stages limit stays limited.
     #[arg(long)]
     pub(crate) no_quotas: bool,
+    /// Let something go wrong; can be given many times. SHARE is a part of all cases, 0.1 or 1.
+    ///
+    /// drop-disconnect[=SHARE]         $disconnect is not told
+    /// lose-connection[=SHARE]         a connection breaks after a message, without a close frame
+    /// callback-delay=250ms[:SHARE]    a callback takes longer
+    /// callback-status=429[:SHARE]     a callback is refused with this status
+    /// kill-function=NAME[:SHARE]      a function's process is killed when it is invoked
+    /// seed=42                         the same cases meet the same faults again
+    #[arg(long = "fault", value_name = "RULE", verbatim_doc_comment)]
+    pub(crate) faults: Vec<Fault>,
     /// How log lines are shown.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogLines::Short)]
     pub(crate) logs: LogLines,
@@ -125,9 +136,13 @@ mod tests {
 
     #[test]
     fn bad_values_are_bad_usage() {
-        for arguments in
-            [["--time-scale", "0"], ["--time-scale", "x"], ["--parameter", "A"], ["--port", "99999"]]
-        {
+        for arguments in [
+            ["--time-scale", "0"],
+            ["--time-scale", "x"],
+            ["--parameter", "A"],
+            ["--port", "99999"],
+            ["--fault", "x"],
+        ] {
             let error = Args::try_parse_from(["switchboard"].into_iter().chain(arguments)).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{arguments:?}");
         }

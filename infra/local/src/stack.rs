@@ -9,7 +9,8 @@ use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
 
 use crate::clock::SystemClock;
-use crate::gateway::{self, Gateway, Quotas, SettingsError};
+use crate::faults::Fault;
+use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
 use crate::programs::Programs;
 use crate::tables::{TableError, Tables};
@@ -30,6 +31,8 @@ pub struct Config {
     pub time_scale: f64,
     /// The rate limits of the account.
     pub quotas: Quotas,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Fault>,
 }
 
 /// Where one stage of one API answers.
@@ -56,6 +59,9 @@ pub enum StartError {
     /// An API's selection expressions or models, or the time scale, are not usable.
     #[error("{0}")]
     Gateway(String),
+    /// A fault is about a function that is not there.
+    #[error("the fault kill-function={0} names a function that the template does not have")]
+    Fault(String),
     /// The tables cannot be served.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -115,6 +121,13 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         .values()
         .map(|function| (function.logical_id.clone(), function.log_group.clone()))
         .collect();
+    let faults = Arc::new(Faults::new(&config.faults));
+    if let Some(unknown) = faults.functions().find(|function| !app.functions.contains_key(*function)) {
+        return Err(StartError::Fault(unknown.to_owned()));
+    }
+    if !faults.is_empty() {
+        tracing::warn!("faults are switched on: {faults}");
+    }
     let host = Host::new(HostConfig {
         functions: app.functions,
         programs,
@@ -126,11 +139,12 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
     });
     let settings = gateway::Settings {
         apis: app.apis,
-        invoke: Arc::new(host.clone()),
+        invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
         logs: logs.clone(),
         clock,
         time_scale: config.time_scale,
         quotas: config.quotas,
+        faults,
     };
     let tables = Tables::start(config.aws, app.tables).await?;
     host.warm().await.map_err(|(function, reason)| {
@@ -269,6 +283,7 @@ mod tests {
             settings: sam::Settings::default(),
             time_scale,
             quotas: Quotas::default(),
+            faults: Vec::new(),
         }
     }
 
@@ -303,6 +318,11 @@ mod tests {
     async fn what_cannot_start_is_named() {
         let error = start(app(), Programs::default(), config(0.0).await).await.unwrap_err();
         assert_eq!(error.to_string(), "The time scale 0 is not a number above zero.");
+        let mut killing = config(1.0).await;
+        killing.faults = vec!["kill-function=Other".parse().unwrap()];
+        let error = start(app(), Programs::default(), killing).await.unwrap_err();
+        let expected = "the fault kill-function=Other names a function that the template does not have";
+        assert_eq!(error.to_string(), expected);
         let mut app = app();
         app.apis[0].route_selection_expression = "$context.routeKey".to_owned();
         let error = start(app, Programs::default(), config(1.0).await).await.unwrap_err();

@@ -59,7 +59,14 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
     };
     let shown = app.clone();
     let quotas = if options.no_quotas { Quotas::unlimited() } else { Quotas::default() };
-    let config = Config { websocket, aws, settings, time_scale: options.time_scale, quotas };
+    let config = Config {
+        websocket,
+        aws,
+        settings,
+        time_scale: options.time_scale,
+        quotas,
+        faults: options.faults.clone(),
+    };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,
         () = stop.asked() => return Ok(()),

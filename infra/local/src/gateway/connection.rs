@@ -158,6 +158,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 open.active(request.time);
                 // API Gateway does not wait for one message's function before the next message.
                 shared.tasks.spawn(message(Arc::clone(shared), Arc::clone(open), request, body));
+                if shared.faults.loses_connection() {
+                    return Ending::Lost;
+                }
             }
         }
         idle = Instant::now() + shared.timers.idle;
@@ -228,6 +231,9 @@ fn admitted<'a>(
 
 /// Tells `$disconnect`, if there is such a route. Nobody is told its answer.
 async fn disconnect(shared: &Shared, connection: &Connection, ending: &Ending) {
+    if shared.faults.drops_disconnect() {
+        return;
+    }
     let request = Request::new(&*shared.clock);
     let mut row = row(connection, &request, "DISCONNECT");
     row.route_key = Some("$disconnect");

@@ -12,6 +12,7 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::access_log::Row;
@@ -73,7 +74,9 @@ pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
     };
     let ids = (Uuid::new_v4().to_string(), ids::request_id());
     let request_time = shared.clock.now_ms();
-    let answer = if shared.throttles.admit(None) {
+    let answer = if let Some(fault) = injected(shared).await {
+        fault
+    } else if shared.throttles.admit(None) {
         match find(shared, &call.candidates, &call.connection_id) {
             Ok(open) => act(shared, &call.method, &open, &data),
             Err(refusal) => refusal,
@@ -172,6 +175,24 @@ fn find(
 
 fn gone() -> Answer {
     Answer::Refused(StatusCode::GONE, "GoneException", "The connection is gone.".to_owned())
+}
+
+/// Waits as long as the faults say; then the answer that one gives, if one does.
+async fn injected(shared: &Shared) -> Option<Answer> {
+    let fault = shared.faults.callback();
+    if !fault.delay.is_zero() {
+        sleep_until(Instant::now() + fault.delay).await;
+    }
+    let status = fault.status?;
+    let error_type = match status {
+        StatusCode::BAD_REQUEST => "BadRequestException",
+        StatusCode::GONE => "GoneException",
+        StatusCode::PAYLOAD_TOO_LARGE => "PayloadTooLargeException",
+        StatusCode::TOO_MANY_REQUESTS => "LimitExceededException",
+        status if status.is_server_error() => "InternalServerErrorException",
+        _ => "ForbiddenException",
+    };
+    Some(Answer::Refused(status, error_type, "A fault that is switched on.".to_owned()))
 }
 
 fn limited(message: &str) -> Answer {

@@ -12,6 +12,7 @@ mod api;
 mod connection;
 mod error;
 mod event;
+mod fault;
 mod handshake;
 mod ids;
 mod integration;
@@ -48,6 +49,7 @@ use tokio::time::timeout;
 use self::address::Address;
 use self::api::{Api, Stage};
 use self::connection::{Connection, Identity};
+pub(crate) use self::fault::{Faults, Killing};
 use self::handshake::Handshake;
 use self::ids::ConnectionId;
 pub(crate) use self::integration::Invoke;
@@ -78,6 +80,8 @@ pub(crate) struct Settings {
     /// How many times faster than AWS's the 10-minute and 2-hour clocks run.
     pub(crate) time_scale: f64,
     pub(crate) quotas: Quotas,
+    /// What goes wrong on purpose.
+    pub(crate) faults: Arc<Faults>,
 }
 
 /// Why the gateway cannot start.
@@ -105,6 +109,7 @@ pub(crate) struct Shared {
     timers: Timers,
     registry: Registry,
     throttles: Throttles,
+    faults: Arc<Faults>,
     /// Connections and messages that run.
     tasks: Tasks,
     /// Set once, when the gateway stops.
@@ -125,6 +130,7 @@ impl Shared {
             clock: settings.clock,
             registry: Registry::default(),
             throttles: Throttles::new(&settings.quotas),
+            faults: settings.faults,
             tasks: Tasks::default(),
             stopping: watch::Sender::new(false),
         })

@@ -88,7 +88,12 @@ impl Function {
     }
 
     /// Lines an invocation up and gives where its answer will come.
-    pub(super) fn invoke(self: &Arc<Self>, payload: Bytes) -> Result<oneshot::Receiver<Answer>, InvokeError> {
+    /// The environment that gets one that is `doomed` is killed.
+    pub(super) fn invoke(
+        self: &Arc<Self>,
+        payload: Bytes,
+        doomed: bool,
+    ) -> Result<oneshot::Receiver<Answer>, InvokeError> {
         if let Program::Unrunnable(reason) = &self.program {
             return Err(InvokeError::NotRunnable(reason.clone()));
         }
@@ -102,7 +107,7 @@ impl Function {
         {
             return Err(InvokeError::Throttled);
         }
-        state.waiting.push_back(Invocation { request_id, payload, reply, failed_inits: 0 });
+        state.waiting.push_back(Invocation { request_id, payload, reply, failed_inits: 0, doomed });
         self.assign(&mut state);
         self.fill(&mut state);
         Ok(answer)

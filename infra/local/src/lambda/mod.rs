@@ -126,10 +126,23 @@ impl Host {
     /// # Errors
     /// See [`InvokeError`].
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
+        self.run(function, payload, false).await
+    }
+
+    /// Invokes a function, and kills the process that gets the invocation at once, whatever it has
+    /// done by then.
+    ///
+    /// # Errors
+    /// [`InvokeError::Exited`], or why it was not invoked.
+    pub async fn invoke_and_kill(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
+        self.run(function, payload, true).await
+    }
+
+    async fn run(&self, function: &str, payload: Bytes, doomed: bool) -> Result<Bytes, InvokeError> {
         let Some(function) = self.shared.functions.get(function) else {
             return Err(InvokeError::NotRunnable(format!("there is no function {function}")));
         };
-        let answer = function.invoke(payload)?;
+        let answer = function.invoke(payload, doomed)?;
         // Whoever drops an invocation answers it first; this is for the end of the runtime only.
         answer.await.unwrap_or_else(|_| Err(InvokeError::NotRunnable("the Lambda host is gone".to_owned())))
     }

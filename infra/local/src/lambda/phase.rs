@@ -26,6 +26,8 @@ pub(super) struct Invocation {
     pub(super) reply: oneshot::Sender<Answer>,
     /// Environments whose initialisation failed while this was the next invocation in line.
     pub(super) failed_inits: u8,
+    /// The environment that gets it is killed.
+    pub(super) doomed: bool,
 }
 
 /// What an environment gets to do: the head and the payload of `invocation/next`.
@@ -120,6 +122,8 @@ impl Slot {
     /// The phase after an answer to `request_id`, if it may answer that.
     pub(super) fn answered(&self, request_id: &str) -> Result<Phase, Refusal> {
         match &self.phase {
+            // It may be faster than its end, which is certain.
+            Phase::Busy { invocation, .. } if invocation.doomed => Err(Refusal::InvalidState),
             Phase::Busy { work, deadline, .. } if *work.request_id == *request_id => {
                 let answered = Some(Arc::clone(&work.request_id));
                 Ok(Phase::Between { since: Instant::now(), deadline: *deadline, answered, trusted: true })
@@ -137,6 +141,7 @@ impl Slot {
             Phase::Starting { since, error: Some(_), .. } => *since,
             Phase::Starting { since, limit, .. } => *since + *limit,
             Phase::Idle { since, .. } => *since + IDLE,
+            Phase::Busy { invocation, since, .. } if invocation.doomed => *since,
             Phase::Busy { deadline, .. } => *deadline,
             Phase::Between { since, deadline, trusted: true, .. } if crowded => {
                 (*since + PATIENCE).min(*deadline)
@@ -169,6 +174,9 @@ impl Slot {
     pub(super) fn expire(&mut self, now: Instant, closing: Option<Closing>) -> Option<Ending> {
         let closed = closing.is_some_and(|closing| !self.is_busy() || closing.grace <= now);
         let ending = match &mut self.phase {
+            Phase::Busy { invocation, .. } if invocation.doomed => {
+                Some(Ending::Exited("Runtime exited with error: signal: 9 (SIGKILL)".to_owned()))
+            }
             Phase::Busy { since, deadline, .. } if *deadline <= now => {
                 Some(Ending::TimedOut(*deadline - *since))
             }

@@ -2,6 +2,7 @@
 
 mod closing;
 mod events;
+mod faults;
 mod guards;
 mod handshake;
 mod management;

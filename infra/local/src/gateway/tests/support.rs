@@ -20,7 +20,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::clock::Clock;
 use crate::gateway::integration::Invoke;
-use crate::gateway::{Gateway, Quotas, Settings};
+use crate::gateway::{Faults, Gateway, Quotas, Settings};
 use crate::lambda::InvokeError;
 use crate::raw_http::{Reply, http};
 
@@ -166,12 +166,23 @@ impl Server {
 
     /// One whose account has other quotas.
     pub(super) async fn limited(apis: Vec<WebSocketApi>, quotas: Quotas) -> Self {
+        Self::changed(apis, |settings| settings.quotas = quotas).await
+    }
+
+    /// One with faults switched on.
+    pub(super) async fn faulty(routes: &str, rules: &[&str]) -> Self {
+        let faults: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        Self::changed(vec![api(routes)], |settings| settings.faults = Arc::new(Faults::new(&faults))).await
+    }
+
+    async fn changed(apis: Vec<WebSocketApi>, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (lambda, events) = Lambda::new();
         lambda.address.set(address).unwrap();
         let logs = LogStore::default();
-        let settings = Settings { quotas, ..settings(apis, &lambda, &logs) };
+        let mut settings = settings(apis, &lambda, &logs);
+        change(&mut settings);
         let gateway = Gateway::start(listener, settings).unwrap();
         Self { address, gateway, lambda, logs, events }
     }
@@ -253,6 +264,7 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
         clock: Arc::new(FixedClock),
         time_scale: 1.0,
         quotas: Quotas::default(),
+        faults: Arc::new(Faults::new(&[])),
     }
 }
 

@@ -47,7 +47,7 @@ impl Played {
     }
 
     fn invoke(&mut self, payload: &str) {
-        self.answers.push(self.function.invoke(Bytes::from(payload.to_owned())).unwrap());
+        self.answers.push(self.function.invoke(Bytes::from(payload.to_owned()), false).unwrap());
     }
 
     /// What an environment gets that asks: request id and payload, or nothing yet.
@@ -162,11 +162,11 @@ async fn reserved_concurrency_throttles() {
     function.invoke("1");
     function.invoke("2");
     function.next(0);
-    let refused = function.function.invoke(Bytes::new());
+    let refused = function.function.invoke(Bytes::new(), false);
     assert_eq!(refused.unwrap_err(), InvokeError::Throttled);
     function.echo(1);
     function.invoke("3");
-    let none = Played::new(Some(0)).function.invoke(Bytes::new());
+    let none = Played::new(Some(0)).function.invoke(Bytes::new(), false);
     assert_eq!(none.unwrap_err(), InvokeError::Throttled);
 }
 
@@ -293,6 +293,26 @@ async fn closing_fails_what_waits_and_gives_what_runs_its_grace() {
     assert!(function.function.expire(0).is_none());
     assert_eq!(function.echo(0), "0");
     assert!(matches!(function.function.expire(0), Some(Ending::Closed)));
-    let refused = function.function.invoke(Bytes::new()).unwrap_err();
+    let refused = function.function.invoke(Bytes::new(), false).unwrap_err();
     assert_eq!(refused, InvokeError::NotRunnable("the Lambda host is shutting down".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doomed_invocation_ends_its_environment_and_has_no_answer() {
+    let mut function = Played::new(None);
+    function.invoke("1");
+    function.echo(0);
+    function.next(0);
+    function.function.watch(0);
+    let changed = function.function.lock().environments[&0].changed();
+    let answer = function.function.invoke(Bytes::from("2"), true).unwrap();
+    assert!(changed.notified().now_or_never().is_some(), "its watcher is woken");
+    let (request_id, _) = function.next(0).unwrap();
+    let refused = function.function.answer(0, &request_id, Ok(Bytes::new()));
+    assert_eq!(refused, Err(Refusal::InvalidState));
+    let ending = function.function.expire(0).unwrap();
+    function.ended(0, &ending);
+    assert!(matches!(answer.now_or_never(), Some(Ok(Err(InvokeError::Exited(_))))));
+    function.invoke("3");
+    assert_eq!(function.environments(), [1]);
 }
