@@ -1,3 +1,4 @@
-//! CloudWatch on the laptop. So far: the log store.
+//! CloudWatch on the laptop: the log store, and the metrics in log lines.
 
+pub mod emf;
 pub mod logs;

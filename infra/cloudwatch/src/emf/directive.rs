@@ -1,0 +1,188 @@
+//! One metric directive: a namespace, sets of dimensions, and metrics.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Datum;
+use super::fault::{Faults, Reason};
+use super::value;
+
+/// Dimensions that a set may have.
+const MAX_DIMENSIONS: usize = 30;
+
+/// Metrics that a directive may have.
+const MAX_METRICS: usize = 100;
+
+/// Characters of a metric's name and of a namespace: what the metrics API takes.
+const MAX_NAME: usize = 255;
+
+/// Characters of a dimension's value.
+const MAX_DIMENSION_VALUE: usize = 1024;
+
+/// CloudWatch's units.
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+
+/// The data of a directive.
+pub(super) fn read(
+    root: &Map<String, Value>,
+    directive: &Value,
+    timestamp: i64,
+    place: &str,
+    faults: &mut Faults,
+) -> Vec<Datum> {
+    let Some((namespace, sets, metrics)) = members(directive) else {
+        faults.add(Reason::DirectiveMemberMissing, place);
+        return Vec::new();
+    };
+    if !is_namespace(namespace) {
+        faults.add(Reason::NamespaceInvalid, &format!("{place}.Namespace"));
+        return Vec::new();
+    }
+    if sets.is_empty() {
+        faults.add(Reason::DimensionsEmptyOuter, &format!("{place}.Dimensions"));
+    }
+    if metrics.len() > MAX_METRICS {
+        faults.add(Reason::TooManyMetrics, &format!("{place}.Metrics"));
+        return Vec::new();
+    }
+    let sets: Vec<_> = sets.iter().filter_map(|set| dimensions(root, set, place, faults)).collect();
+    let metrics: Vec<_> =
+        metrics.iter().filter_map(|metric| read_metric(root, metric, place, faults)).collect();
+    let datum = |metric: &Metric, dimensions: &BTreeMap<String, String>| Datum {
+        namespace: namespace.to_owned(),
+        name: metric.name.clone(),
+        dimensions: dimensions.clone(),
+        unit: metric.unit,
+        high_resolution: metric.high_resolution,
+        timestamp,
+        values: metric.values.clone(),
+    };
+    metrics.iter().flat_map(|metric| sets.iter().map(move |set| datum(metric, set))).collect()
+}
+
+fn members(directive: &Value) -> Option<(&str, &Vec<Value>, &Vec<Value>)> {
+    Some((
+        directive.get("Namespace")?.as_str()?,
+        directive.get("Dimensions")?.as_array()?,
+        directive.get("Metrics")?.as_array()?,
+    ))
+}
+
+fn is_namespace(name: &str) -> bool {
+    !name.trim().is_empty()
+        && name.chars().count() <= MAX_NAME
+        && !name.starts_with(':')
+        && !name.starts_with("AWS/")
+}
+
+/// The values of a set of dimensions; `None` when one of them is not to be had.
+fn dimensions(
+    root: &Map<String, Value>,
+    set: &Value,
+    place: &str,
+    faults: &mut Faults,
+) -> Option<BTreeMap<String, String>> {
+    let place = format!("{place}.Dimensions");
+    let names: Option<Vec<&str>> = set.as_array().and_then(|set| set.iter().map(Value::as_str).collect());
+    let Some(names) = names else {
+        faults.add(Reason::DirectiveMemberMissing, &place);
+        return None;
+    };
+    if names.len() > MAX_DIMENSIONS {
+        faults.add(Reason::DimensionSetTooBig, &place);
+        return None;
+    }
+    let mut values = BTreeMap::new();
+    for name in names {
+        match dimension(root.get(name)) {
+            Ok(value) => values.insert(name.to_owned(), value.to_owned()),
+            Err(reason) => {
+                faults.add(reason, name);
+                return None;
+            }
+        };
+    }
+    Some(values)
+}
+
+fn dimension(target: Option<&Value>) -> Result<&str, Reason> {
+    match target {
+        None => Err(Reason::DimensionTargetMissing),
+        Some(Value::String(value)) if value.is_empty() => Err(Reason::DimensionTargetEmpty),
+        Some(Value::String(value)) if value.chars().count() > MAX_DIMENSION_VALUE => {
+            Err(Reason::DimensionTargetTooLong)
+        }
+        Some(Value::String(value)) => Ok(value),
+        Some(_) => Err(Reason::DimensionTargetNotString),
+    }
+}
+
+/// A metric's definition with its values.
+struct Metric {
+    name: String,
+    unit: &'static str,
+    high_resolution: bool,
+    values: value::Values,
+}
+
+fn read_metric(
+    root: &Map<String, Value>,
+    definition: &Value,
+    place: &str,
+    faults: &mut Faults,
+) -> Option<Metric> {
+    let name = definition.get("Name").and_then(Value::as_str).unwrap_or_default();
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+        faults.add(Reason::MetricNameInvalid, &format!("{place}.Metrics"));
+        return None;
+    }
+    let read = || {
+        let values = value::read(root.get(name).ok_or(Reason::MetricTargetMissing)?)?;
+        let (unit, high_resolution) = (unit(definition)?, high_resolution(definition)?);
+        Ok(Metric { name: name.to_owned(), unit, high_resolution, values })
+    };
+    read().inspect_err(|reason| faults.add(*reason, name)).ok()
+}
+
+fn unit(definition: &Value) -> Result<&'static str, Reason> {
+    let Some(unit) = definition.get("Unit") else { return Ok("None") };
+    let known = UNITS.into_iter().find(|known| unit.as_str() == Some(known));
+    known.ok_or(Reason::UnitUnknown)
+}
+
+fn high_resolution(definition: &Value) -> Result<bool, Reason> {
+    match definition.get("StorageResolution").map(Value::as_i64) {
+        None | Some(Some(60)) => Ok(false),
+        Some(Some(1)) => Ok(true),
+        Some(_) => Err(Reason::ResolutionInvalid),
+    }
+}
