@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::programs::{self, Profile, Programs};
-use local::{Config, Endpoint, Fault, Quotas, Running};
+use local::{Config, Credentials, Endpoint, Fault, Quotas, Running};
 use sam::{App, Settings};
 use tokio::net::TcpListener;
 
@@ -100,11 +99,13 @@ impl Stack {
             time_scale: options.time_scale,
             quotas: options.quotas,
             faults: options.faults,
+            credentials: Credentials::default(),
+            verify_signatures: true,
         };
         let running = local::start(app, programs, config).await.unwrap_or_else(|error| panic!("{error}"));
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
+            .credentials_provider(sdk_credentials(Credentials::default()))
             .endpoint_url(running.aws())
             .load()
             .await;
@@ -146,12 +147,21 @@ impl Stack {
         self.table.as_deref().unwrap()
     }
 
-    /// The management API of the first stage.
+    /// The management API of the first stage, called as the functions call it.
     #[must_use]
     pub fn management(&self) -> aws_sdk_apigatewaymanagement::Client {
+        self.management_as(Credentials::default())
+    }
+
+    /// The management API of the first stage, signed with other credentials.
+    #[must_use]
+    pub fn management_as(&self, credentials: Credentials) -> aws_sdk_apigatewaymanagement::Client {
         let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.sdk);
         aws_sdk_apigatewaymanagement::Client::from_conf(
-            config.endpoint_url(&self.endpoint().management).build(),
+            config
+                .credentials_provider(sdk_credentials(credentials))
+                .endpoint_url(&self.endpoint().management)
+                .build(),
         )
     }
 
@@ -181,6 +191,18 @@ impl Stack {
     pub async fn stop(self) {
         self.running.shutdown().await;
     }
+}
+
+/// Credentials as the SDK takes them.
+fn sdk_credentials(own: Credentials) -> aws_sdk_dynamodb::config::Credentials {
+    let Credentials { access_key_id, secret_access_key, session_token } = own;
+    aws_sdk_dynamodb::config::Credentials::new(
+        access_key_id,
+        secret_access_key,
+        Some(session_token),
+        None,
+        "local",
+    )
 }
 
 /// The functions' programs: built when they are not, by the same cargo that tests.

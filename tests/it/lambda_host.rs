@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudwatch::logs::{LogEvent, LogStore};
+use local::Credentials;
 use local::clock::{Clock, SystemClock};
 use local::lambda::{ENVIRONMENTS, Host, HostConfig, InvokeError};
 use local::programs::{self, Profile, Program, Programs};
@@ -70,6 +71,7 @@ pub(crate) fn host_of(function: Function, program: Program) -> (Host, LogStore) 
         logs: logs.clone(),
         region: "eu-west-1".to_owned(),
         account_id: "123456789012".to_owned(),
+        credentials: Credentials::default(),
         environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:4566".to_owned())]),
         clock: Arc::new(SystemClock),
     });

@@ -83,6 +83,9 @@ pub(crate) struct UpOptions {
     /// seed=42                         the same cases meet the same faults again
     #[arg(long = "fault", value_name = "RULE", verbatim_doc_comment)]
     pub(crate) faults: Vec<Fault>,
+    /// Take @connections calls and handshakes of AWS_IAM routes without checking their signatures.
+    #[arg(long)]
+    pub(crate) no_verify_signatures: bool,
     /// How log lines are shown.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogLines::Short)]
     pub(crate) logs: LogLines,
@@ -131,7 +134,14 @@ mod tests {
         let args = Args::try_parse_from(["switchboard", "--port", "0", "--parameter", "A=b=c"]).unwrap();
         assert!(args.command.is_none());
         assert_eq!(args.up.port, 0);
+        assert!(!args.up.no_verify_signatures);
         assert_eq!(args.up.project.parameters, [("A".to_owned(), "b=c".to_owned())]);
+    }
+
+    #[test]
+    fn signatures_are_checked_unless_that_is_switched_off() {
+        let args = Args::try_parse_from(["switchboard", "--no-verify-signatures"]).unwrap();
+        assert!(args.up.no_verify_signatures);
     }
 
     #[test]

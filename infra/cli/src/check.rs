@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use sam::App;
-use sam::app::{Code, Target};
+use sam::app::{Authorization, Code, Route, Target};
 
 use crate::args::ProjectOptions;
 use crate::{CommandError, project};
@@ -29,14 +29,15 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
         let stages = api.stages.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         writeln!(text, "WebSocket API {} ({}), stage {stages}", api.logical_id, api.id)?;
         for route in api.routes.values() {
-            let target = match route.integration.as_ref().map(|integration| &integration.target) {
-                Some(Target::Function(function)) => format!("function {function}"),
-                Some(Target::Mock(_)) => "the gateway itself (MOCK)".to_owned(),
-                Some(Target::Unsupported(reason)) => format!("not run: {reason}"),
-                None => "nothing".to_owned(),
-            };
+            let integration = route.integration.as_ref();
+            let target = integration.map_or_else(|| "nothing".to_owned(), |called| shown(&called.target));
             let two_way = if route.two_way { ", two-way" } else { "" };
-            writeln!(text, "  {:<12} {target}{two_way}", route.key)?;
+            writeln!(text, "  {:<12} {target}{two_way}{}", route.key, guards(route))?;
+        }
+        for stage in api.stages.values() {
+            for key in &stage.api_keys {
+                writeln!(text, "  API key of stage {}: {}", stage.name, key.value)?;
+            }
         }
     }
     for function in app.functions.values() {
@@ -64,4 +65,27 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Function(function) => format!("function {function}"),
+        Target::Mock(_) => "the gateway itself (MOCK)".to_owned(),
+        Target::Unsupported(reason) => format!("not run: {reason}"),
+    }
+}
+
+/// What a client needs to use a route.
+fn guards(route: &Route) -> String {
+    let mut guards = match &route.authorization {
+        Authorization::Open => String::new(),
+        Authorization::Iam => ", signed (AWS_IAM)".to_owned(),
+        Authorization::Custom(authorizer) => {
+            format!(", authorizer {} ({})", authorizer.name, shown(&authorizer.target))
+        }
+    };
+    if route.api_key_required {
+        guards.push_str(", API key");
+    }
+    guards
 }

@@ -1,6 +1,7 @@
 //! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
 
 pub mod clock;
+mod credentials;
 mod faults;
 #[cfg(test)]
 mod fidelity;
@@ -12,6 +13,7 @@ mod raw_http;
 mod stack;
 mod tables;
 
+pub use credentials::Credentials;
 pub use faults::{Fault, FaultError};
 pub use gateway::Quotas;
 pub use stack::{Config, Endpoint, Running, StartError, start};

@@ -9,6 +9,7 @@ use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
 
 use crate::clock::SystemClock;
+use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
@@ -33,6 +34,10 @@ pub struct Config {
     pub quotas: Quotas,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// What functions sign their calls with, and what signatures are checked with.
+    pub credentials: Credentials,
+    /// Whether calls of `@connections` and handshakes of `AWS_IAM` routes must be signed, as on AWS.
+    pub verify_signatures: bool,
 }
 
 /// Where one stage of one API answers.
@@ -132,8 +137,9 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         functions: app.functions,
         programs,
         logs: logs.clone(),
-        region: config.settings.region,
-        account_id: config.settings.account_id,
+        region: config.settings.region.clone(),
+        account_id: config.settings.account_id.clone(),
+        credentials: config.credentials.clone(),
         environment: environment(&aws, endpoints.first()),
         clock: clock.clone(),
     });
@@ -145,6 +151,8 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         time_scale: config.time_scale,
         quotas: config.quotas,
         faults,
+        deployment: config.settings,
+        signers: config.verify_signatures.then_some(config.credentials),
     };
     let tables = Tables::start(config.aws, app.tables).await?;
     host.warm().await.map_err(|(function, reason)| {
@@ -236,7 +244,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::{SinkExt, StreamExt};
-    use sam::app::{Integration, Route, Stage, Target, Throttle};
+    use sam::app::{ApiKeySource, Authorization, Integration, Route, Stage, Target, Throttle};
     use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::Message;
 
@@ -247,11 +255,18 @@ mod tests {
         let integration =
             Integration { target: Target::Function("F".to_owned()), timeout: Duration::from_secs(29) };
         let key = "$default".to_owned();
-        let route =
-            Route { key: key.clone(), integration: Some(integration), two_way: false, validation: None };
+        let route = Route {
+            key: key.clone(),
+            authorization: Authorization::Open,
+            api_key_required: false,
+            integration: Some(integration),
+            two_way: false,
+            validation: None,
+        };
         let stage = Stage {
             name: "local".to_owned(),
             variables: BTreeMap::new(),
+            api_keys: Vec::new(),
             access_log: None,
             default_throttle: Throttle::default(),
             route_throttles: BTreeMap::new(),
@@ -262,6 +277,8 @@ mod tests {
             name: "Api".to_owned(),
             route_selection_expression: "$request.body.action".to_owned(),
             disable_schema_validation: false,
+            api_key_source: ApiKeySource::Header,
+            disable_execute_api_endpoint: false,
             routes: BTreeMap::from([(key, route)]),
             stages: BTreeMap::from([("local".to_owned(), stage)]),
         };
@@ -284,6 +301,8 @@ mod tests {
             time_scale,
             quotas: Quotas::default(),
             faults: Vec::new(),
+            credentials: Credentials::default(),
+            verify_signatures: true,
         }
     }
 

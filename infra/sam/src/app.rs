@@ -1,8 +1,12 @@
 //! The checked application: what a template declares, resolved, as the local AWS runs it.
 
+mod authorization;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use authorization::{ApiKey, ApiKeySource, Authorization, Authorizer, IdentitySource};
 
 /// Everything of a template that the local AWS can run, with what it leaves out.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +39,10 @@ pub struct WebSocketApi {
     pub route_selection_expression: String,
     /// `DisableSchemaValidation`: a model that is no JSON schema does not stop the deployment.
     pub disable_schema_validation: bool,
+    /// `ApiKeySelectionExpression`.
+    pub api_key_source: ApiKeySource,
+    /// `DisableExecuteApiEndpoint`: whether the host `{api-id}.execute-api…` answers nobody.
+    pub disable_execute_api_endpoint: bool,
     /// The routes by `RouteKey`.
     pub routes: BTreeMap<String, Route>,
     /// The stages by name.
@@ -46,6 +54,10 @@ pub struct WebSocketApi {
 pub struct Route {
     /// `$connect`, `$disconnect`, `$default` or the API's own.
     pub key: String,
+    /// Who may use it.
+    pub authorization: Authorization,
+    /// `ApiKeyRequired`.
+    pub api_key_required: bool,
     /// What runs for it; `None` when the route has no target.
     pub integration: Option<Integration>,
     /// Whether the integration's answer goes back to the client: the route names
@@ -133,6 +145,8 @@ pub struct Stage {
     pub name: String,
     /// `StageVariables`.
     pub variables: BTreeMap<String, String>,
+    /// The API keys that are valid here: enabled, and of a usage plan that names the stage.
+    pub api_keys: Vec<ApiKey>,
     /// `AccessLogSettings`, when the stage has them.
     pub access_log: Option<AccessLog>,
     /// `DefaultRouteSettings`: the throttle of each route that has no own.

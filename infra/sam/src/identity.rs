@@ -14,7 +14,11 @@ use crate::yaml;
 pub(crate) fn reference(scope: &Scope<'_>, resource: &Resource, at: Position) -> Value {
     let text = match resource.kind.as_str() {
         "AWS::ApiGatewayV2::Api" => api_id(scope, resource),
-        "AWS::ApiGatewayV2::Deployment"
+        "AWS::ApiGateway::ApiKey"
+        | "AWS::ApiGateway::UsagePlan"
+        | "AWS::ApiGateway::UsagePlanKey"
+        | "AWS::ApiGatewayV2::Authorizer"
+        | "AWS::ApiGatewayV2::Deployment"
         | "AWS::ApiGatewayV2::Integration"
         | "AWS::ApiGatewayV2::IntegrationResponse"
         | "AWS::ApiGatewayV2::Model"
@@ -66,7 +70,10 @@ pub(crate) fn attribute(scope: &Scope<'_>, resource: &Resource, attribute: &str,
 /// The attributes of the types that are run here, or that stand beside them often.
 fn attributes(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
+        "AWS::ApiGateway::ApiKey" => &["APIKeyId"],
+        "AWS::ApiGateway::UsagePlan" | "AWS::ApiGateway::UsagePlanKey" => &["Id"],
         "AWS::ApiGatewayV2::Api" => &["ApiEndpoint", "ApiId", "ExecuteApiArn"],
+        "AWS::ApiGatewayV2::Authorizer" => &["AuthorizerId"],
         "AWS::ApiGatewayV2::Deployment" => &["DeploymentId"],
         "AWS::ApiGatewayV2::Integration" => &["IntegrationId"],
         "AWS::ApiGatewayV2::IntegrationResponse" => &["IntegrationResponseId"],
@@ -102,7 +109,11 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
         ("AWS::SQS::Queue", "Arn") => arn(scope, "sqs", &name),
         ("AWS::SQS::Queue", _) => queue_url(scope, resource),
         (
-            "AWS::ApiGatewayV2::Deployment"
+            "AWS::ApiGateway::ApiKey"
+            | "AWS::ApiGateway::UsagePlan"
+            | "AWS::ApiGateway::UsagePlanKey"
+            | "AWS::ApiGatewayV2::Authorizer"
+            | "AWS::ApiGatewayV2::Deployment"
             | "AWS::ApiGatewayV2::Integration"
             | "AWS::ApiGatewayV2::IntegrationResponse"
             | "AWS::ApiGatewayV2::Model"

@@ -29,7 +29,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) fn partition(&self) -> &'static str {
+    /// `AWS::Partition` of the region: the second part of its ARNs.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
         if self.region.starts_with("cn-") {
             "aws-cn"
         } else if self.region.starts_with("us-gov-") {

@@ -7,7 +7,7 @@ mod logs;
 use std::io;
 use std::net::IpAddr;
 
-use local::{Config, Quotas, Running};
+use local::{Config, Credentials, Quotas, Running};
 use sam::App;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -66,6 +66,8 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         time_scale: options.time_scale,
         quotas,
         faults: options.faults.clone(),
+        credentials: Credentials::default(),
+        verify_signatures: !options.no_verify_signatures,
     };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use cloudwatch::logs::LogStore;
 
+use super::admission::Checks;
+use super::authorizer::Principal;
 use super::connection::Identity;
 use super::error::GatewayError;
 use super::integration::Outcome;
@@ -133,6 +135,10 @@ pub(crate) struct Row<'a> {
     pub(crate) validation_error: Option<String>,
     /// The client, or the caller of a management call.
     pub(crate) identity: &'a Identity,
+    /// What an authorizer said of the client.
+    pub(crate) principal: Option<&'a Principal>,
+    /// How a handshake's checks went.
+    pub(crate) checks: Option<&'a Checks>,
 }
 
 impl Row<'_> {
@@ -147,8 +153,7 @@ impl Row<'_> {
     }
 
     /// A variable's text; `None` for one that has none here and for an unknown one.
-    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
-        let text = |value: &str| Some(Cow::Owned(value.to_owned()));
+    pub(crate) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         Some(match name {
             "apiId" => self.api_id.into(),
             "stage" => self.stage.into(),
@@ -168,9 +173,19 @@ impl Row<'_> {
             "error.messageString" => format!("\"{}\"", self.error?.message()).into(),
             "error.responseType" => self.error?.response_type().into(),
             "error.validationErrorString" => self.validation_error.as_deref()?.into(),
-            "identity.sourceIp" => return text(&self.identity.source_ip),
-            "identity.userAgent" => return text(self.identity.user_agent.as_deref()?),
-            _ => return None,
+            _ => return self.checked(name),
+        })
+    }
+
+    /// A variable of the client or of what was checked of it.
+    fn checked(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(name) = name.strip_prefix("identity.") {
+            return self.identity.get(name).map(Cow::Borrowed);
+        }
+        let check = self.checks.and_then(|checks| checks.variable(name));
+        check.or_else(|| {
+            let name = name.strip_prefix("authorizer.")?;
+            self.principal?.variable(name).map(Cow::Borrowed)
         })
     }
 }
@@ -180,7 +195,11 @@ mod tests {
     use super::*;
 
     fn identity() -> Identity {
-        Identity { source_ip: "203.0.113.7".to_owned(), user_agent: Some("ws/8 \"x\"".to_owned()) }
+        Identity {
+            source_ip: "203.0.113.7".to_owned(),
+            user_agent: Some("ws/8 \"x\"".to_owned()),
+            ..Identity::default()
+        }
     }
 
     fn row(identity: &Identity) -> Row<'_> {
@@ -201,6 +220,8 @@ mod tests {
             error: None,
             validation_error: None,
             identity,
+            principal: None,
+            checks: None,
         }
     }
 

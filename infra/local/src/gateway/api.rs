@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloudwatch::logs::LogStore;
-use sam::app::{Route, Target, WebSocketApi};
+use sam::app::{ApiKey, ApiKeySource, Route, Target, WebSocketApi};
 
 use super::access_log::{AccessLog, Row};
 use super::model::Models;
@@ -16,6 +16,10 @@ use super::throttle::{Bucket, Quotas};
 pub(crate) struct Api {
     /// Its ten characters.
     pub(crate) id: String,
+    /// `DisableExecuteApiEndpoint`.
+    pub(crate) disable_execute_api_endpoint: bool,
+    /// `ApiKeySelectionExpression`.
+    pub(crate) api_key_source: ApiKeySource,
     selection: Selection,
     routes: BTreeMap<String, Route>,
     /// By route key.
@@ -30,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     /// `StageVariables`.
     pub(crate) variables: BTreeMap<String, String>,
+    /// The API keys that it takes.
+    pub(crate) api_keys: Vec<ApiKey>,
     access_log: Option<AccessLog>,
     /// By route key.
     throttles: BTreeMap<String, Bucket>,
@@ -44,6 +50,7 @@ impl Api {
         let stage = |stage: &sam::app::Stage| Stage {
             name: stage.name.clone(),
             variables: stage.variables.clone(),
+            api_keys: stage.api_keys.clone(),
             access_log: stage.access_log.as_ref().map(|settings| AccessLog::new(settings, logs.clone())),
             throttles: throttles(stage, api.routes.keys(), quotas),
         };
@@ -52,6 +59,8 @@ impl Api {
             id: api.id.clone(),
             selection: Selection::parse(&api.route_selection_expression)
                 .map_err(|error| error.to_string())?,
+            disable_execute_api_endpoint: api.disable_execute_api_endpoint,
+            api_key_source: api.api_key_source,
             routes: api.routes.clone(),
             models: models(api)?,
             stages: stages.collect(),

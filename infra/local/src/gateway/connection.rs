@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
-use sam::app::Route;
+use sam::app::{ApiKey, Route};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::access_log::Row;
+use super::admission::{self, Admission};
 use super::answer::Answer;
 use super::api::{Api, Stage};
+use super::authorizer::Principal;
 use super::error::GatewayError;
 use super::handshake::{self, Handshake};
 use super::ids::{self, ConnectionId};
 use super::integration::{self, Outcome};
 use super::outbox::{self, Waiting};
 use super::registry::OpenConnection;
+use super::sigv4::Caller;
 use super::socket::{Ending, Socket, Step};
 use super::{Shared, event, limits};
 use crate::clock::Clock;
@@ -35,15 +38,39 @@ pub(crate) struct Connection {
     pub(crate) connected_at: i64,
     /// The client.
     pub(crate) identity: Identity,
+    /// What the authorizer of `$connect` said of the client.
+    pub(crate) principal: Option<Principal>,
 }
 
 /// Who calls: `requestContext.identity`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Identity {
     /// An IP address.
     pub(crate) source_ip: String,
     /// `User-Agent`, when it was sent.
     pub(crate) user_agent: Option<String>,
+    /// Who signed the request, where signatures are asked for.
+    pub(crate) caller: Option<Caller>,
+    /// The API key, where one is asked for.
+    pub(crate) api_key: Option<ApiKey>,
+}
+
+impl Identity {
+    /// `identity.{name}`; `None` for what is not known of the client.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let (caller, api_key) = (self.caller.as_ref(), self.api_key.as_ref());
+        Some(match name {
+            "sourceIp" => &self.source_ip,
+            "userAgent" => self.user_agent.as_deref()?,
+            "apiKey" => &api_key?.value,
+            "apiKeyId" => &api_key?.id,
+            "accountId" => &caller?.account_id,
+            "userArn" => &caller?.arn,
+            // A local caller has no other name than its access key.
+            "accessKey" | "caller" | "user" => &caller?.access_key,
+            _ => return None,
+        })
+    }
 }
 
 /// What is new with every event of a connection.
@@ -66,11 +93,11 @@ impl Request {
 /// for a connection that it let in, `$disconnect` cleans up.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    connection: Arc<Connection>,
+    mut connection: Connection,
     handshake: Handshake,
     respond: oneshot::Sender<Response>,
 ) {
-    let answer = match connect(&shared, &connection, &handshake).await {
+    let answer = match connect(&shared, &mut connection, &handshake).await {
         Ok(answer) => answer,
         Err(refusal) => {
             let _ = respond.send(refusal);
@@ -78,7 +105,7 @@ pub(crate) async fn run(
         }
     };
     let (outbox, waiting) = outbox::channel();
-    let open = OpenConnection::new(connection, outbox);
+    let open = OpenConnection::new(Arc::new(connection), outbox);
     shared.registry.insert(&open);
     // A client that has left shows in the upgrade.
     let _ = respond.send(handshake.accepted(answer.as_ref()));
@@ -91,33 +118,53 @@ pub(crate) async fn run(
     }
 }
 
-/// Asks `$connect`, if there is such a route. The answer is for the handshake.
+/// Checks the client and asks `$connect`, if there is such a route. The answer is for the handshake.
 async fn connect(
     shared: &Shared,
-    connection: &Connection,
+    connection: &mut Connection,
     handshake: &Handshake,
 ) -> Result<Option<Answer>, Response> {
     let request = Request::new(&*shared.clock);
-    let mut row = row(connection, &request, "CONNECT");
-    row.route_key = Some("$connect");
     if !shared.throttles.admit_connection(connection.stage.throttle("$connect")) {
-        let error = GatewayError::Throttled;
-        connection.stage.log(&row.after(&Outcome::refused(error)), shared.clock.now_ms());
-        return Err(handshake::failed(error, &connection.id, &request.id));
+        return Err(throttled(shared, connection, &request));
     }
-    let Some(route) = connection.api.route("$connect") else {
+    let api = Arc::clone(&connection.api);
+    let Some(route) = api.route("$connect") else {
+        let mut row = connection.row(&request, "CONNECT");
+        row.route_key = Some("$connect");
         connection.stage.log(&row, shared.clock.now_ms());
         return Ok(None);
     };
-    let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
-    let event = event::connect(connection, &request, &headers, &handshake.query());
-    let outcome = integration::call(&*shared.invoke, route, &event).await;
+    let Admission { checks, verdict } =
+        admission::admit(shared, connection, &request, handshake, route).await;
+    let outcome = match verdict {
+        Ok(admitted) => {
+            connection.principal = admitted.principal;
+            connection.identity.caller = admitted.caller;
+            connection.identity.api_key = admitted.api_key;
+            let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
+            let event = event::connect(connection, &request, &headers, &handshake.query());
+            integration::call(&*shared.invoke, route, &event).await
+        }
+        Err(error) => Outcome { latency: None, answer: Err(error) },
+    };
+    let mut row = connection.row(&request, "CONNECT");
+    (row.route_key, row.checks) = (Some("$connect"), Some(&checks));
     connection.stage.log(&row.after(&outcome), shared.clock.now_ms());
     match outcome.answer {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(Some(answer)),
         Ok(answer) => Err(handshake::refused(answer)),
         Err(error) => Err(handshake::failed(error, &connection.id, &request.id)),
     }
+}
+
+/// The answer to a handshake that is one too many.
+fn throttled(shared: &Shared, connection: &Connection, request: &Request) -> Response {
+    let error = GatewayError::Throttled;
+    let mut row = connection.row(request, "CONNECT");
+    row.route_key = Some("$connect");
+    connection.stage.log(&row.after(&Outcome::refused(error)), shared.clock.now_ms());
+    handshake::failed(error, &connection.id, &request.id)
 }
 
 /// Serves an open socket to its end. The closing handshake and `$disconnect` go side by side.
@@ -177,7 +224,7 @@ async fn raised(stopping: &mut watch::Receiver<bool>) {
 async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Request, body: Utf8Bytes) {
     let connection = &open.connection;
     let message_id = connection.id.message_id();
-    let mut row = row(connection, &request, "MESSAGE");
+    let mut row = connection.row(&request, "MESSAGE");
     row.message_id = Some(&message_id);
     let route = connection.api.select(&body);
     row.route_key = route.map(|route| route.key.as_str());
@@ -235,7 +282,7 @@ async fn disconnect(shared: &Shared, connection: &Connection, ending: &Ending) {
         return;
     }
     let request = Request::new(&*shared.clock);
-    let mut row = row(connection, &request, "DISCONNECT");
+    let mut row = connection.row(&request, "DISCONNECT");
     row.route_key = Some("$disconnect");
     if let Some(route) = connection.api.route("$disconnect") {
         let event = event::disconnect(connection, &request, ending);
@@ -244,24 +291,28 @@ async fn disconnect(shared: &Shared, connection: &Connection, ending: &Ending) {
     connection.stage.log(&row, shared.clock.now_ms());
 }
 
-/// The row of an event for which nothing was called.
-fn row<'a>(connection: &'a Connection, request: &'a Request, event_type: &'static str) -> Row<'a> {
-    Row {
-        api_id: &connection.api.id,
-        stage: &connection.stage.name,
-        domain_name: &connection.domain_name,
-        connection_id: connection.id.as_str(),
-        connected_at: Some(connection.connected_at),
-        event_type,
-        route_key: None,
-        message_id: None,
-        request_id: &request.id,
-        extended_request_id: &request.id,
-        request_time: request.time,
-        status: 200,
-        integration_latency: None,
-        error: None,
-        validation_error: None,
-        identity: &connection.identity,
+impl Connection {
+    /// The row of an event for which nothing was called.
+    pub(crate) fn row<'a>(&'a self, request: &'a Request, event_type: &'static str) -> Row<'a> {
+        Row {
+            api_id: &self.api.id,
+            stage: &self.stage.name,
+            domain_name: &self.domain_name,
+            connection_id: self.id.as_str(),
+            connected_at: Some(self.connected_at),
+            event_type,
+            route_key: None,
+            message_id: None,
+            request_id: &request.id,
+            extended_request_id: &request.id,
+            request_time: request.time,
+            status: 200,
+            integration_latency: None,
+            error: None,
+            validation_error: None,
+            identity: &self.identity,
+            principal: self.principal.as_ref(),
+            checks: None,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the gateway itself answers when a route cannot.
 
 use super::ids::ConnectionId;
+use super::sigv4::SignatureError;
 
 /// A failure that the gateway reports, to the client and in the access log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,20 @@ pub(crate) enum GatewayError {
     InvalidBody,
     /// More than a route, the account or its quota of new connections takes.
     Throttled,
+    /// The signature of a route with AWS_IAM.
+    Signature(SignatureError),
+    /// An identity source is missing, or the authorizer does not know the client.
+    Unauthorized,
+    /// The authorizer's function failed, or there is none.
+    AuthorizerFailed,
+    /// The authorizer's answer is not one, or its policy is not.
+    AuthorizerInvalid,
+    /// The authorizer's policy denies.
+    Denied,
+    /// The authorizer's policy does not allow.
+    NotAllowed,
+    /// The API key is missing, or the stage does not take it.
+    InvalidApiKey,
     /// The function reported an error, ended, or answered what is not a proxy response.
     IntegrationFailed,
     /// There is nothing to invoke, or the invocation was refused.
@@ -20,13 +35,26 @@ pub(crate) enum GatewayError {
 }
 
 impl GatewayError {
-    /// The text that the client sees, `$context.error.message` in the access log.
+    /// The text that the client sees, `$context.error.message` in the access log; empty for the one
+    /// error that has none.
     pub(crate) fn message(self) -> &'static str {
         match self {
-            Self::NoRoute => "Forbidden",
             Self::InvalidBody => "Invalid request body",
             Self::Throttled => "Too Many Requests",
-            Self::IntegrationFailed | Self::IntegrationUnavailable => "Internal server error",
+            Self::NoRoute | Self::InvalidApiKey => "Forbidden",
+            Self::Signature(error) => error.message(),
+            Self::Unauthorized => "Unauthorized",
+            Self::AuthorizerInvalid => "",
+            Self::Denied => {
+                "User is not authorized to access this resource with an explicit deny in an identity-based policy"
+            }
+            Self::NotAllowed => {
+                "User is not authorized to access this resource because no identity-based policy allows the \
+                 execute-api:Invoke action"
+            }
+            Self::AuthorizerFailed | Self::IntegrationFailed | Self::IntegrationUnavailable => {
+                "Internal server error"
+            }
             Self::IntegrationTimedOut => "Endpoint request timed out",
         }
     }
@@ -34,9 +62,15 @@ impl GatewayError {
     /// `$context.error.responseType`.
     pub(crate) fn response_type(self) -> &'static str {
         match self {
-            Self::NoRoute => "ACCESS_DENIED",
             Self::InvalidBody => "BAD_REQUEST_BODY",
             Self::Throttled => "THROTTLED",
+            Self::NoRoute | Self::Denied | Self::NotAllowed => "ACCESS_DENIED",
+            Self::Signature(SignatureError::Missing) => "MISSING_AUTHENTICATION_TOKEN",
+            Self::Signature(_) => "INVALID_SIGNATURE",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::AuthorizerFailed => "AUTHORIZER_FAILURE",
+            Self::AuthorizerInvalid => "AUTHORIZER_CONFIGURATION_ERROR",
+            Self::InvalidApiKey => "INVALID_API_KEY",
             Self::IntegrationFailed | Self::IntegrationUnavailable => "INTEGRATION_FAILURE",
             Self::IntegrationTimedOut => "INTEGRATION_TIMEOUT",
         }
@@ -46,9 +80,10 @@ impl GatewayError {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::InvalidBody => 400,
-            Self::NoRoute => 403,
             Self::Throttled => 429,
-            Self::IntegrationUnavailable => 500,
+            Self::Unauthorized => 401,
+            Self::NoRoute | Self::Signature(_) | Self::Denied | Self::NotAllowed | Self::InvalidApiKey => 403,
+            Self::AuthorizerFailed | Self::AuthorizerInvalid | Self::IntegrationUnavailable => 500,
             Self::IntegrationFailed => 502,
             Self::IntegrationTimedOut => 504,
         }
@@ -56,10 +91,11 @@ impl GatewayError {
 
     /// The JSON that the client gets, spaced as API Gateway spaces it.
     pub(crate) fn body(self, connection: &ConnectionId, request_id: &str) -> String {
-        format!(
-            r#"{{"message": "{}", "connectionId":"{connection}", "requestId":"{request_id}"}}"#,
-            self.message()
-        )
+        let message = match self.message() {
+            "" => "null".to_owned(),
+            text => format!("\"{text}\""),
+        };
+        format!(r#"{{"message": {message}, "connectionId":"{connection}", "requestId":"{request_id}"}}"#)
     }
 }
 

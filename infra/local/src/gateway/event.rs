@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::connection::{Connection, Request};
+use super::connection::{Connection, Identity, Request};
 use super::socket::Ending;
 
 /// Names and their values, in the order of the names; the last value is the one in a single map.
@@ -29,7 +29,34 @@ pub(crate) fn connect(
         event.insert("queryStringParameters".into(), last_values(query));
         event.insert("multiValueQueryStringParameters".into(), json!(query));
     }
-    finished(event, connection, context(connection, request, "$connect", "CONNECT"))
+    let mut context = context(connection, request, "$connect", "CONNECT");
+    if let (Some(principal), Some(Value::Object(authorizer))) =
+        (&connection.principal, context.get_mut("authorizer"))
+    {
+        let latency = u64::try_from(principal.latency).unwrap_or(u64::MAX);
+        authorizer.insert("integrationLatency".into(), latency.into());
+    }
+    finished(event, connection, context)
+}
+
+/// The event of a REQUEST authorizer: like that of `$connect`, and what is empty is there.
+pub(crate) fn authorizer(
+    connection: &Connection,
+    request: &Request,
+    method_arn: &str,
+    headers: &MultiMap,
+    query: &MultiMap,
+) -> Value {
+    json!({
+        "type": "REQUEST",
+        "methodArn": method_arn,
+        "headers": last_values(headers),
+        "multiValueHeaders": headers,
+        "queryStringParameters": last_values(query),
+        "multiValueQueryStringParameters": query,
+        "stageVariables": connection.stage.variables,
+        "requestContext": context(connection, request, "$connect", "CONNECT"),
+    })
 }
 
 /// The event of a message.
@@ -84,14 +111,12 @@ fn context(
     route_key: &str,
     event_type: &str,
 ) -> Map<String, Value> {
-    let mut identity = Map::new();
-    if let Some(user_agent) = &connection.identity.user_agent {
-        identity.insert("userAgent".into(), user_agent.as_str().into());
-    }
-    identity.insert("sourceIp".into(), connection.identity.source_ip.as_str().into());
     let mut context = Map::new();
     let mut set = |name: &str, value: Value| context.insert(name.to_owned(), value);
     set("routeKey", route_key.into());
+    if let Some(principal) = &connection.principal {
+        set("authorizer", principal.event().into());
+    }
     set("eventType", event_type.into());
     set("extendedRequestId", request.id.as_str().into());
     set("requestTime", super::time::common_log(request.time).into());
@@ -99,12 +124,29 @@ fn context(
     set("stage", connection.stage.name.as_str().into());
     set("connectedAt", connection.connected_at.into());
     set("requestTimeEpoch", request.time.into());
-    set("identity", identity.into());
+    set("identity", identity(&connection.identity));
     set("requestId", request.id.as_str().into());
     set("domainName", connection.domain_name.as_str().into());
     set("connectionId", connection.id.as_str().into());
     set("apiId", connection.api.id.as_str().into());
     context
+}
+
+/// `requestContext.identity`: what is known of the client, and no nulls.
+fn identity(identity: &Identity) -> Value {
+    let names = [
+        "accessKey",
+        "accountId",
+        "apiKey",
+        "apiKeyId",
+        "caller",
+        "sourceIp",
+        "user",
+        "userAgent",
+        "userArn",
+    ];
+    let known = names.into_iter().filter_map(|name| Some((name.to_owned(), identity.get(name)?.into())));
+    Value::Object(known.collect())
 }
 
 fn last_values(map: &MultiMap) -> Value {

@@ -7,7 +7,7 @@ use http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE, USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::error::GatewayError;
 use super::event::MultiMap;
 use super::ids::{self, ConnectionId};
+use super::sigv4::Signable;
 
 /// The header that names a request of API Gateway in its answers.
 pub(crate) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-amz-apigw-id");
@@ -54,7 +55,7 @@ const STANDARD_NAMES: [&str; 22] = [
 #[derive(Debug)]
 pub(crate) struct Handshake {
     headers: HeaderMap,
-    query: String,
+    uri: Uri,
     accept: String,
     /// Gives the connection's bytes once the answer is 101.
     pub(crate) upgrade: OnUpgrade,
@@ -76,7 +77,7 @@ impl Handshake {
         Some(Self {
             accept: derive_accept_key(key.as_bytes()),
             headers: headers.clone(),
-            query: request.uri().query().unwrap_or_default().to_owned(),
+            uri: request.uri().clone(),
             upgrade: hyper::upgrade::on(request),
         })
     }
@@ -107,10 +108,20 @@ impl Handshake {
     /// The query string's parameters, decoded.
     pub(crate) fn query(&self) -> MultiMap {
         let mut query = MultiMap::new();
-        for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
+        for (name, value) in form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes()) {
             query.entry(name.into_owned()).or_default().push(value.into_owned());
         }
         query
+    }
+
+    /// The value of a header, when it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What a signature is of.
+    pub(crate) fn signable(&self) -> Signable<'_> {
+        Signable { method: &Method::GET, uri: &self.uri, headers: &self.headers, body: b"" }
     }
 
     /// 101. The gateway never picks a subprotocol: it sends the one that `$connect` answered.
@@ -155,6 +166,16 @@ pub(crate) fn failed(error: GatewayError, connection: &ConnectionId, request_id:
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
+    response
+}
+
+/// The answer to a request that the servers before API Gateway refuse.
+pub(crate) fn bad_request() -> Response {
+    let html = "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>\r\n\
+                <center><h1>400 Bad Request</h1></center>\r\n</body>\r\n</html>\r\n";
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     response
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use futures_util::StreamExt;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
@@ -22,6 +23,7 @@ use super::handshake::{self, REQUEST_ID_HEADER};
 use super::ids::{self, ConnectionId};
 use super::outbox::Refused;
 use super::registry::OpenConnection;
+use super::sigv4::{Signable, SignatureError};
 use super::{Shared, limits, time};
 
 /// The header that names a management call, a UUID.
@@ -37,7 +39,8 @@ const MOST: usize = 10 * 1024 * 1024;
 pub(crate) struct Call {
     /// The APIs that the address can mean, with their stages.
     pub(crate) candidates: Vec<(Arc<Api>, Arc<Stage>)>,
-    pub(crate) method: Method,
+    /// The request without its body.
+    pub(crate) parts: Parts,
     /// The id in the path, decoded.
     pub(crate) connection_id: String,
     /// The host that the caller named.
@@ -61,7 +64,7 @@ enum Answer {
 
 /// Answers a management call.
 pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
-    let route_key = match call.method {
+    let route_key = match call.parts.method {
         Method::POST => "POST /@connections/{connectionId}",
         Method::GET => "GET /@connections/{connectionId}",
         Method::DELETE => "DELETE /@connections/{connectionId}",
@@ -74,15 +77,11 @@ pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
     };
     let ids = (Uuid::new_v4().to_string(), ids::request_id());
     let request_time = shared.clock.now_ms();
-    let answer = if let Some(fault) = injected(shared).await {
-        fault
-    } else if shared.throttles.admit(None) {
-        match find(shared, &call.candidates, &call.connection_id) {
-            Ok(open) => act(shared, &call.method, &open, &data),
-            Err(refusal) => refusal,
-        }
-    } else {
-        limited("The account takes no more requests at the moment.")
+    let answer = match injected(shared).await {
+        Some(fault) => fault,
+        None => match answer(shared, &mut call, &data, request_time) {
+            Ok(answer) | Err(answer) => answer,
+        },
     };
     let mut response = answer.into_response();
     for (name, value) in [(UUID_HEADER, &ids.0), (REQUEST_ID_HEADER, &ids.1)] {
@@ -92,6 +91,23 @@ pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
     }
     log(shared, &call, route_key, &ids, request_time, response.status());
     response
+}
+
+/// Checks who calls, finds the connection and does what the call says; `Err` is a refusal.
+fn answer(shared: &Shared, call: &mut Call, data: &[u8], now_ms: i64) -> Result<Answer, Answer> {
+    if let Some(verifier) = &shared.verifier {
+        let Parts { method, uri, headers, .. } = &call.parts;
+        let verified = verifier.verify(&Signable { method, uri, headers, body: data }, now_ms);
+        let refused = |error: SignatureError| {
+            Answer::Refused(StatusCode::FORBIDDEN, error.error_type(), error.message().to_owned())
+        };
+        call.identity.caller = Some(verified.map_err(refused)?);
+    }
+    if !shared.throttles.admit(None) {
+        return Err(limited("The account takes no more requests at the moment."));
+    }
+    let open = find(shared, &call.candidates, &call.connection_id)?;
+    Ok(act(shared, &call.parts.method, &open, data))
 }
 
 /// Writes the call's row of the access log: that of the stage in its path.
@@ -121,6 +137,8 @@ fn log(
         error: None,
         validation_error: None,
         identity: &call.identity,
+        principal: None,
+        checks: None,
     };
     stage.log(&row, shared.clock.now_ms());
 }
@@ -217,7 +235,7 @@ fn act(shared: &Shared, method: &Method, open: &OpenConnection, data: &[u8]) -> 
 }
 
 fn described(open: &OpenConnection) -> String {
-    let Identity { source_ip, user_agent } = &open.connection.identity;
+    let Identity { source_ip, user_agent, .. } = &open.connection.identity;
     let mut identity = json!({ "sourceIp": source_ip });
     if let (Some(user_agent), Some(identity)) = (user_agent, identity.as_object_mut()) {
         identity.insert("userAgent".to_owned(), user_agent.as_str().into());

@@ -2,13 +2,16 @@
 //!
 //! Every connection has one task that owns it from its handshake to its `$disconnect`
 //! (`connection`). Others reach a connection through the registry: they put messages in its outbox
-//! and can delete it. Deciding is pure (`route`, `event`, `answer`, `error`); `socket` and
-//! `integration` do the waiting.
+//! and can delete it. Deciding is pure (`route`, `event`, `answer`, `error`, `policy`,
+//! `sigv4`); `socket`, `integration` and `authorizer` do the waiting.
 
 mod access_log;
 mod address;
+mod admission;
 mod answer;
 mod api;
+mod api_key;
+mod authorizer;
 mod connection;
 mod error;
 mod event;
@@ -21,8 +24,10 @@ mod management;
 mod mock;
 mod model;
 mod outbox;
+mod policy;
 mod registry;
 mod route;
+mod sigv4;
 mod socket;
 mod tasks;
 #[cfg(test)]
@@ -40,6 +45,7 @@ use axum::response::Response;
 use axum::serve::ListenerExt;
 use cloudwatch::logs::LogStore;
 use http::StatusCode;
+use http::header::AUTHORIZATION;
 use sam::app::WebSocketApi;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -56,10 +62,12 @@ pub(crate) use self::integration::Invoke;
 use self::limits::Timers;
 use self::management::Call;
 use self::registry::Registry;
+use self::sigv4::Verifier;
 use self::tasks::Tasks;
 pub use self::throttle::Quotas;
 use self::throttle::Throttles;
 use crate::clock::Clock;
+use crate::credentials::Credentials;
 
 /// How long open connections and running functions may take to end when the gateway stops.
 const STOPPING: Duration = Duration::from_secs(10);
@@ -82,6 +90,10 @@ pub(crate) struct Settings {
     pub(crate) quotas: Quotas,
     /// What goes wrong on purpose.
     pub(crate) faults: Arc<Faults>,
+    /// Account and region.
+    pub(crate) deployment: sam::Settings,
+    /// The credentials that signatures are checked with; `None` takes every request as it is.
+    pub(crate) signers: Option<Credentials>,
 }
 
 /// Why the gateway cannot start.
@@ -107,6 +119,10 @@ pub(crate) struct Shared {
     invoke: Arc<dyn Invoke>,
     clock: Arc<dyn Clock>,
     timers: Timers,
+    /// `arn:aws:execute-api:us-east-1:123456789012`.
+    execute_api_arn: String,
+    /// Checks signatures, unless that is switched off.
+    verifier: Option<Verifier>,
     registry: Registry,
     throttles: Throttles,
     faults: Arc<Faults>,
@@ -122,7 +138,17 @@ impl Shared {
             Ok(api) => Ok(Arc::new(api)),
             Err(reason) => Err(SettingsError::Api { api: declared.logical_id.clone(), reason }),
         };
+        let sam::Settings { region, account_id, .. } = &settings.deployment;
+        let partition = settings.deployment.partition();
+        let verifier = |credentials| Verifier {
+            credentials,
+            region: region.clone(),
+            account_id: account_id.clone(),
+            partition,
+        };
         Ok(Self {
+            execute_api_arn: format!("arn:{partition}:execute-api:{region}:{account_id}"),
+            verifier: settings.signers.map(verifier),
             apis: settings.apis.iter().map(api).collect::<Result<_, _>>()?,
             timers: Timers::scaled(settings.time_scale)
                 .ok_or(SettingsError::TimeScale(settings.time_scale))?,
@@ -137,10 +163,12 @@ impl Shared {
     }
 
     /// The APIs, with their stages, that an address can mean: the one that the host names as
-    /// `{api-id}.execute-api…`, or else all that have a stage of this name.
+    /// `{api-id}.execute-api…`, unless that host is disabled, or else all that have a stage of this name.
     fn candidates(&self, stage: &str, host: &str) -> Vec<(Arc<Api>, Arc<Stage>)> {
         let named = host.split_once(".execute-api.").map(|(id, _)| id);
-        let apis = self.apis.iter().filter(|api| named.is_none_or(|id| api.id == id));
+        let is_meant =
+            |api: &&Arc<Api>| named.is_none_or(|id| api.id == id && !api.disable_execute_api_endpoint);
+        let apis = self.apis.iter().filter(is_meant);
         apis.filter_map(|api| Some((Arc::clone(api), Arc::clone(api.stage(stage)?)))).collect()
     }
 }
@@ -203,10 +231,16 @@ async fn front_door(
         let body = serde_json::json!({ "message": "Request-URI Too Long" }).to_string();
         return handshake::json(StatusCode::URI_TOO_LONG, body);
     }
+    if request.headers().get_all(AUTHORIZATION).iter().count() > 1 {
+        return handshake::bad_request();
+    }
     let domain_name = handshake::host(request.headers());
     let source_ip = peer.ip().to_canonical();
-    let identity =
-        Identity { source_ip: source_ip.to_string(), user_agent: handshake::user_agent(request.headers()) };
+    let identity = Identity {
+        source_ip: source_ip.to_string(),
+        user_agent: handshake::user_agent(request.headers()),
+        ..Identity::default()
+    };
     match Address::parse(request.uri().path()) {
         None => management::forbidden(),
         Some(Address::Connection { stage, id }) => {
@@ -214,9 +248,8 @@ async fn front_door(
             if candidates.is_empty() {
                 return management::forbidden();
             }
-            let method = request.method().clone();
-            let body = request.into_body();
-            let call = Call { candidates, method, connection_id: id, domain_name, identity, body };
+            let (parts, body) = request.into_parts();
+            let call = Call { candidates, parts, connection_id: id, domain_name, identity, body };
             management::handle(&shared, call).await
         }
         Some(Address::Socket { stage }) => {
@@ -228,7 +261,8 @@ async fn front_door(
             let Some(handshake) = Handshake::of(&mut request) else { return management::forbidden() };
             let connected_at = shared.clock.now_ms();
             let id = ConnectionId::random();
-            let connection = Connection { id, api, stage, domain_name, connected_at, identity };
+            let connection =
+                Connection { id, api, stage, domain_name, connected_at, identity, principal: None };
             open(shared, connection, handshake).await
         }
     }
@@ -244,7 +278,7 @@ async fn open(shared: Arc<Shared>, connection: Connection, handshake: Handshake)
         return unavailable();
     }
     let (respond, response) = oneshot::channel();
-    let task = connection::run(Arc::clone(&shared), Arc::new(connection), handshake, respond);
+    let task = connection::run(Arc::clone(&shared), connection, handshake, respond);
     shared.tasks.spawn(task);
     response.await.unwrap_or_else(|_| unavailable())
 }

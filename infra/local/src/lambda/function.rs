@@ -73,7 +73,7 @@ impl Function {
         alive: watch::Receiver<()>,
     ) -> Self {
         let arn = format!("arn:aws:lambda:{}:{}:function:{}", host.region, host.account_id, settings.name);
-        let variables = variables::of_function(&settings, &program, &host.region, &host.environment);
+        let variables = variables::of_function(&settings, &program, host);
         let state = State {
             waiting: VecDeque::new(),
             environments: BTreeMap::new(),

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::credentials::Credentials;
 use crate::programs::{Program, Programs};
 
 use self::function::Function;
@@ -77,7 +78,9 @@ pub struct HostConfig {
     pub region: String,
     /// The account in the functions' ARNs, twelve digits.
     pub account_id: String,
-    /// Environment variables laid over every function's own: endpoints, credentials.
+    /// What the functions sign their calls with.
+    pub credentials: Credentials,
+    /// Environment variables laid over every function's own: endpoints.
     pub environment: BTreeMap<String, String>,
     /// The time of log events and deadlines.
     pub clock: Arc<dyn Clock>,

@@ -8,19 +8,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::HostConfig;
 use crate::programs::Program;
 
 /// What all processes of a function get.
 pub(super) fn of_function(
     function: &sam::app::Function,
     program: &Program,
-    region: &str,
-    overlay: &BTreeMap<String, String>,
+    host: &HostConfig,
 ) -> BTreeMap<String, String> {
     let root = match program {
         Program::Executable(path) => path.parent().unwrap_or(Path::new("/")).display().to_string(),
         Program::Unrunnable(_) => String::new(),
     };
+    let credentials = &host.credentials;
     let memory = function.memory_mb.to_string();
     let defined = [
         // Lambda's value without /opt: layers do not exist here.
@@ -29,8 +30,8 @@ pub(super) fn of_function(
         ("TZ", ":UTC"),
         ("LAMBDA_TASK_ROOT", root.as_str()),
         ("LAMBDA_RUNTIME_DIR", root.as_str()),
-        ("AWS_REGION", region),
-        ("AWS_DEFAULT_REGION", region),
+        ("AWS_REGION", host.region.as_str()),
+        ("AWS_DEFAULT_REGION", host.region.as_str()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
@@ -38,14 +39,13 @@ pub(super) fn of_function(
         ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_str()),
         ("AWS_LAMBDA_LOG_FORMAT", if function.json_logs { "JSON" } else { "Text" }),
         ("_HANDLER", function.handler.as_str()),
-        // An SDK signs with these; the local AWS accepts any.
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("AWS_SESSION_TOKEN", "local"),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.as_str()),
+        ("AWS_SESSION_TOKEN", credentials.session_token.as_str()),
     ];
     let level = function.json_logs.then_some(("AWS_LAMBDA_LOG_LEVEL", "INFO"));
     let defined = defined.into_iter().chain(level).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let own = function.environment.iter().chain(overlay);
+    let own = function.environment.iter().chain(&host.environment);
     defined.chain(own.map(|(name, value)| (name.clone(), value.clone()))).collect()
 }
 

@@ -62,9 +62,14 @@ fn proxy_target(properties: &Properties<'_>, functions: &BTreeMap<String, Functi
         let reason = "an integration with a ContentHandlingStrategy is not run locally yet";
         return Target::Unsupported(reason.to_owned());
     }
-    let Some(name) = function_name(&uri) else {
+    function("IntegrationUri", &uri, functions)
+}
+
+/// The function that a property names by the URI of its invocation.
+pub(super) fn function(property: &str, uri: &str, functions: &BTreeMap<String, Function>) -> Target {
+    let Some(name) = function_name(uri) else {
         return Target::Unsupported(format!(
-            "its IntegrationUri is not that of a Lambda invocation \
+            "its {property} is not that of a Lambda invocation \
              (arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION_ARN/invocations): `{uri}`"
         ));
     };

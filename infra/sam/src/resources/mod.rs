@@ -1,6 +1,8 @@
 //! From evaluated resources to the parts of the [`App`].
 
 mod access_log;
+mod api_key;
+mod authorizer;
 mod code;
 mod function;
 mod integration;

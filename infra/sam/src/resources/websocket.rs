@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Created, access_log, integration, model, throttle};
-use crate::app::{Function, Integration, Route, Stage, Target, WebSocketApi};
+use super::api_key::{self, Grant};
+use super::{Created, access_log, authorizer, integration, model, throttle};
+use crate::app::{ApiKey, Authorizer, Function, Integration, Route, Stage, Target, WebSocketApi};
 use crate::identity;
 use crate::properties::Properties;
 use crate::scope::Scope;
@@ -21,6 +22,8 @@ struct Reader<'a, 'b> {
     created: &'a [Created<'a>],
     scope: &'a Scope<'a>,
     functions: &'b BTreeMap<String, Function>,
+    /// What usage plans give to stages.
+    grants: &'b [Grant],
     api_id: String,
     used: &'b mut BTreeSet<String>,
 }
@@ -31,6 +34,7 @@ pub(super) fn read(
     functions: &BTreeMap<String, Function>,
 ) -> Apis {
     let (mut apis, mut used) = (Vec::new(), BTreeSet::new());
+    let grants = &api_key::read(created, scope);
     for api in created.iter().filter(|created| created.resource.kind == "AWS::ApiGatewayV2::Api") {
         let properties = api.properties(scope);
         check_api(&properties);
@@ -39,7 +43,8 @@ pub(super) fn read(
         }
         used.insert(api.resource.id.clone());
         let api_id = identity::api_id(scope, api.resource);
-        let mut reader = Reader { created, scope, functions, api_id: api_id.clone(), used: &mut used };
+        let mut reader =
+            Reader { created, scope, functions, grants, api_id: api_id.clone(), used: &mut used };
         let routes = reader.routes();
         apis.push(WebSocketApi {
             logical_id: api.resource.id.clone(),
@@ -49,6 +54,8 @@ pub(super) fn read(
             disable_schema_validation: properties.truth("DisableSchemaValidation") == Some(true),
             stages: reader.stages(&routes),
             routes,
+            api_key_source: api_key::source(&properties),
+            disable_execute_api_endpoint: properties.truth("DisableExecuteApiEndpoint") == Some(true),
         });
     }
     Apis { apis, used }
@@ -98,6 +105,7 @@ impl<'a> Reader<'a, '_> {
 
     fn routes(&mut self) -> BTreeMap<String, Route> {
         let integrations = self.integrations();
+        let authorizers = self.authorizers();
         let answered = self.answered_routes();
         let models = self.models();
         let mut routes = BTreeMap::new();
@@ -107,9 +115,15 @@ impl<'a> Reader<'a, '_> {
             let id = identity::reference(self.scope, created.resource, created.resource.at);
             let is_answered = matches!(&id.data, Data::Text(id) if answered.contains(&id.text));
             let two_way = properties.has("RouteResponseSelectionExpression") && is_answered;
-            let integration = guard(&properties, &key).or_else(|| target(&properties, &integrations));
-            let validation = model::validation(&properties, &models);
-            let route = Route { key: key.clone(), integration, two_way, validation };
+            let api_key_required = properties.truth("ApiKeyRequired") == Some(true);
+            let route = Route {
+                key: key.clone(),
+                authorization: authorizer::of_route(&properties, &key, &authorizers),
+                api_key_required,
+                integration: guard(&key, api_key_required).or_else(|| target(&properties, &integrations)),
+                two_way,
+                validation: model::validation(&properties, &models),
+            };
             if routes.insert(key.clone(), route).is_some() {
                 properties
                     .report(properties.at(), &format!("the API has another route with the key `{key}`"));
@@ -158,6 +172,19 @@ impl<'a> Reader<'a, '_> {
         models.iter().map(|(_, properties)| model::read(properties)).collect()
     }
 
+    /// The authorizers by the id that routes name.
+    fn authorizers(&mut self) -> BTreeMap<String, Authorizer> {
+        let mut authorizers = BTreeMap::new();
+        for (created, properties) in self.parts("AWS::ApiGatewayV2::Authorizer") {
+            let authorizer = authorizer::read(&properties, self.functions);
+            let id = identity::reference(self.scope, created.resource, created.resource.at);
+            if let Data::Text(id) = id.data {
+                authorizers.insert(id.text, authorizer);
+            }
+        }
+        authorizers
+    }
+
     /// The ids of the routes that have a `RouteResponse`.
     fn answered_routes(&mut self) -> BTreeSet<String> {
         let mut answered = BTreeSet::new();
@@ -201,6 +228,7 @@ impl<'a> Reader<'a, '_> {
             let stage = Stage {
                 name: name.clone(),
                 variables: variables.unwrap_or_default(),
+                api_keys: self.api_keys(&name),
                 access_log: access_log::read(&properties),
                 default_throttle: throttle::of_all(&properties),
                 route_throttles: throttle::of_each(&properties, routes),
@@ -210,6 +238,17 @@ impl<'a> Reader<'a, '_> {
             }
         }
         stages
+    }
+
+    /// The keys that a stage takes.
+    fn api_keys(&mut self, stage: &str) -> Vec<ApiKey> {
+        let mut keys = Vec::new();
+        let ours = |grant: &&Grant| grant.api_id == self.api_id && grant.stage == stage;
+        for grant in self.grants.iter().filter(ours) {
+            self.used.extend(grant.parts.iter().cloned());
+            keys.extend(grant.keys.iter().cloned());
+        }
+        keys
     }
 }
 
@@ -230,28 +269,13 @@ fn check_route(properties: &Properties<'_>) {
     ]);
 }
 
-/// A route that only lets some clients in must not let everybody in locally: what guards it is not
-/// run yet, so the route answers as if what it calls were broken.
-fn guard(properties: &Properties<'_>, key: &str) -> Option<Integration> {
-    let kinds = ["NONE", "AWS_IAM", "CUSTOM", "JWT"];
-    let kind = properties.one_of("AuthorizationType", &kinds).unwrap_or_else(|| "NONE".to_owned());
-    if kind != "NONE"
-        && key != "$connect"
-        && let Some(value) = properties.get("AuthorizationType")
-    {
-        let message =
-            "`AuthorizationType` stands on the `$connect` route; the other routes inherit its verdict";
-        properties.report(value.at, message);
-    }
-    let reason = if kind != "NONE" {
-        format!("AuthorizationType is {kind}, and authorizers are not run locally yet")
-    } else if properties.has("AuthorizerId") {
-        "it names an authorizer, and authorizers are not run locally yet".to_owned()
-    } else if properties.truth("ApiKeyRequired") == Some(true) {
-        "ApiKeyRequired is true, and API keys are not checked locally yet".to_owned()
-    } else {
+/// A message has no header to hold a key, and how API Gateway checks one is not documented: the route
+/// answers as if what it calls were broken, because it must not let everybody in.
+fn guard(key: &str, api_key_required: bool) -> Option<Integration> {
+    if !api_key_required || key == "$connect" {
         return None;
-    };
+    }
+    let reason = "ApiKeyRequired is true, and locally API keys are checked on $connect only".to_owned();
     let timeout = std::time::Duration::from_secs(29);
     Some(Integration { target: Target::Unsupported(reason), timeout })
 }

@@ -17,7 +17,7 @@ fn check_target(text: &str, key: &str, expected: &str) {
     }
 }
 
-const PLAIN: &str = "
+pub(super) const PLAIN: &str = "
 Transform: AWS::Serverless-2016-10-31
 Resources:
   Api:
@@ -63,7 +63,7 @@ Resources:
   Send: {Type: AWS::Serverless::Function, Properties: {InlineCode: '', Runtime: nodejs22.x}}
 ";
 
-const SAM: &str = "
+pub(super) const SAM: &str = "
 Transform: AWS::Serverless-2016-10-31
 Globals:
   WebSocketApi:
@@ -149,54 +149,6 @@ Outputs:
     assert_eq!(app.ignored, []);
     assert_eq!(app.apis[0].stages.keys().collect::<Vec<_>>(), ["prod"]);
     assert!(app.outputs["Uri"].ends_with(".execute-api.us-east-1.amazonaws.com/prod"));
-}
-
-#[test]
-fn what_guards_a_route_is_never_left_out() {
-    let guarded = "RouteKey: $connect, AuthorizationType: CUSTOM";
-    check_target(
-        &PLAIN.replace("RouteKey: $connect", guarded),
-        "$connect",
-        "AuthorizationType is CUSTOM, and authorizers are not run locally yet",
-    );
-    // Without a target AWS asks the authorizer all the same.
-    let text = PLAIN
-        .replace("RouteKey: $connect", guarded)
-        .replace(", Target: !Sub 'integrations/${ConnectIntegration}'", "");
-    check_target(&text, "$connect", "AuthorizationType is CUSTOM, and authorizers are not run locally yet");
-    check_target(
-        &PLAIN.replace("RouteKey: $connect", "RouteKey: $connect, ApiKeyRequired: true"),
-        "$connect",
-        "ApiKeyRequired is true, and API keys are not checked locally yet",
-    );
-    check_target(
-        &SAM.replace("      StageName: prod\n", "      StageName: prod\n      Auth: {AuthType: AWS_IAM}\n"),
-        "$connect",
-        "AuthorizationType is AWS_IAM, and authorizers are not run locally yet",
-    );
-    let errors = errors(
-        &PLAIN.replace("RouteKey: sendMessage", "RouteKey: sendMessage\n      AuthorizationType: CUSTOM"),
-    );
-    assert!(errors.contains("`AuthorizationType` stands on the `$connect` route"), "{errors}");
-}
-
-#[test]
-fn an_authorizer_without_a_type_or_a_route_is_refused() {
-    check_target(
-        &PLAIN.replace("RouteKey: $connect", "RouteKey: $connect, AuthorizerId: abc"),
-        "$connect",
-        "it names an authorizer, and authorizers are not run locally yet",
-    );
-    let stage = "      StageName: prod\n";
-    let check = |text: &str, auth: &str, expected: &str| {
-        let errors = errors(&text.replace(stage, &format!("{stage}      Auth: {auth}\n")));
-        assert!(errors.contains(expected), "{errors}");
-    };
-    let arn = "{AuthArn: !GetAtt Connect.Arn}";
-    check(SAM, arn, "`Auth` of `Api` (AWS::Serverless::WebSocketApi) must have `AuthType`, which is missing");
-    check(SAM, "{AuthType: NONE, AuthArn: x}", "is of type NONE and has settings of an authorizer beside it");
-    let no_connect = SAM.replace("        $connect: {FunctionArn: !GetAtt Connect.Arn}\n", "");
-    check(&no_connect, "{AuthType: AWS_IAM}", "needs a `$connect` route");
 }
 
 /// A role, a permission, a version: SAM's own types bring resources that no template declares.

@@ -1,6 +1,7 @@
 //! Templates in, applications or errors out.
 
 mod apis;
+mod authorization;
 mod code;
 mod config;
 mod errors;

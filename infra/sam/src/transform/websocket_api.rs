@@ -43,6 +43,8 @@ const ROUTE_MEMBERS: [&str; 8] = [
     "RouteResponseSelectionExpression",
 ];
 
+const AUTH_MEMBERS: [&str; 5] = ["AuthArn", "AuthType", "IdentitySource", "InvokeRole", "Name"];
+
 const FUNCTION_URI: &str = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/\
                             ${FunctionArn}/invocations";
 
@@ -73,13 +75,16 @@ pub(super) fn expand(
 fn check_auth(auth: &Node, routes: &[Entry], owner: &str, problems: &Problems) {
     let what = format!("`Auth` of {owner}");
     let Some(members) = map(auth, &what, problems) else { return };
+    check_names(members, &AUTH_MEMBERS, &what, problems);
     match auth.get("AuthType") {
         None => problems.report(auth.at, format!("{what} must have `AuthType`, which is missing")),
-        Some(kind) if kind.as_text() == Some("NONE") && members.len() > 1 => {
-            problems.report(
-                kind.at,
-                format!("{what} is of type NONE and has settings of an authorizer beside it"),
-            );
+        Some(kind) if matches!(kind.as_text(), Some("NONE" | "AWS_IAM")) && members.len() > 1 => {
+            let name = kind.as_text().unwrap_or_default();
+            let message = format!("{what} is of type {name} and has settings of an authorizer beside it");
+            problems.report(kind.at, message);
+        }
+        Some(kind) if kind.as_text() == Some("CUSTOM") && auth.get("AuthArn").is_none() => {
+            problems.report(auth.at, format!("{what} is of type CUSTOM and has no `AuthArn`"));
         }
         Some(_) => {}
     }
@@ -144,6 +149,13 @@ fn expand_route(api: &Resource, route: &Entry, problems: &Problems, resources: &
     if let Some(auth) = api.properties.get("Auth").filter(|_| route.key == "$connect") {
         let kind = auth.get("AuthType").cloned().unwrap_or_else(|| Node::text(auth.at, "CUSTOM"));
         properties.push(entry("AuthorizationType", kind));
+        if let Some(function) = auth.get("AuthArn") {
+            let id = format!("{}ConnectAuthorizer", api.id);
+            properties.push(entry("AuthorizerId", Node::call("Ref", Node::text(function.at, &id))));
+            resources.push(authorizer(api, id, auth, function));
+            let id = format!("{}AuthorizerPermission", api.id);
+            resources.push(generated(api, id, "AWS::Lambda::Permission", at, Vec::new()));
+        }
     }
     let id = format!("{}{name}Route", api.id);
     resources.push(generated(api, id, "AWS::ApiGatewayV2::Route", at, properties));
@@ -152,14 +164,32 @@ fn expand_route(api: &Resource, route: &Entry, problems: &Problems, resources: &
     resources.push(generated(api, id, "AWS::Lambda::Permission", at, Vec::new()));
 }
 
-fn integration(api: &Resource, id: String, route: &Entry, function: &Node) -> Resource {
+/// The authorizer that `Auth` describes.
+fn authorizer(api: &Resource, id: String, auth: &Node, function: &Node) -> Resource {
+    let name = auth.get("Name").cloned().unwrap_or_else(|| Node::text(auth.at, &id));
+    let mut properties = pick(auth, &["IdentitySource"]);
+    properties.extend([
+        entry("ApiId", Node::call("Ref", Node::text(auth.at, &api.id))),
+        entry("AuthorizerType", Node::text(auth.at, "REQUEST")),
+        entry("AuthorizerUri", invocation(function)),
+        entry("Name", name),
+    ]);
+    generated(api, id, "AWS::ApiGatewayV2::Authorizer", auth.at, properties)
+}
+
+/// The URI by which API Gateway invokes a function.
+fn invocation(function: &Node) -> Node {
     let at = function.at;
     let variables = Node { at, data: Data::Map(vec![entry("FunctionArn", function.clone())]) };
-    let uri = Node { at, data: Data::Seq(vec![Node::text(at, FUNCTION_URI), variables]) };
+    Node::call("Sub", Node { at, data: Data::Seq(vec![Node::text(at, FUNCTION_URI), variables]) })
+}
+
+fn integration(api: &Resource, id: String, route: &Entry, function: &Node) -> Resource {
+    let at = function.at;
     let mut properties = vec![
         entry("ApiId", Node::call("Ref", Node::text(at, &api.id))),
         entry("IntegrationType", Node::text(at, "AWS_PROXY")),
-        entry("IntegrationUri", Node::call("Sub", uri)),
+        entry("IntegrationUri", invocation(function)),
     ];
     if let Some(timeout) = route.value.get("IntegrationTimeout") {
         properties.push(entry("TimeoutInMillis", timeout.clone()));

@@ -1,5 +1,6 @@
 //! Tests of the gateway with real clients and a Lambda that is a few closures.
 
+mod authorizers;
 mod closing;
 mod events;
 mod faults;
@@ -8,5 +9,6 @@ mod handshake;
 mod management;
 mod messages;
 mod rows;
+mod signatures;
 mod support;
 mod timers;

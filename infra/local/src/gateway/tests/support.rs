@@ -9,7 +9,9 @@ use bytes::Bytes;
 use cloudwatch::logs::LogStore;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
-use sam::app::{AccessLog, Integration, Route, Stage, Target, Throttle, WebSocketApi};
+use sam::app::{
+    AccessLog, ApiKeySource, Authorization, Integration, Route, Stage, Target, Throttle, WebSocketApi,
+};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -18,7 +20,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::authorizers;
 use crate::clock::Clock;
+use crate::credentials::Credentials;
 use crate::gateway::integration::Invoke;
 use crate::gateway::{Faults, Gateway, Quotas, Settings};
 use crate::lambda::InvokeError;
@@ -84,7 +88,7 @@ impl Lambda {
                 let reply = self.post_to_caller(event).await;
                 json!({ "statusCode": 200, "body": format!("posted: {}", reply.status) })
             }
-            other => return Err(InvokeError::NotRunnable(format!("no function {other}"))),
+            other => return authorizers::answer(other, event),
         })
     }
 
@@ -112,6 +116,7 @@ pub(super) fn api(routes: &str) -> WebSocketApi {
     let stage = Stage {
         name: "prod".to_owned(),
         variables: BTreeMap::new(),
+        api_keys: Vec::new(),
         access_log: Some(AccessLog {
             group: "access".to_owned(),
             format: "$context.eventType $context.routeKey $context.status $context.error.message \
@@ -127,6 +132,8 @@ pub(super) fn api(routes: &str) -> WebSocketApi {
         name: "Api".to_owned(),
         route_selection_expression: "$request.body.action".to_owned(),
         disable_schema_validation: false,
+        api_key_source: ApiKeySource::Header,
+        disable_execute_api_endpoint: false,
         routes: routes.lines().filter(|line| !line.trim().is_empty()).map(route).collect(),
         stages: BTreeMap::from([(stage.name.clone(), stage)]),
     }
@@ -141,8 +148,15 @@ fn route(line: &str) -> (String, Route) {
     };
     let timeout = Duration::from_millis(limit.unwrap_or(29_000));
     let integration = (words[1] != "nothing").then_some(Integration { target, timeout });
-    let key = words[0].to_owned();
-    (key.clone(), Route { key, integration, two_way: words.contains(&"->"), validation: None })
+    let route = Route {
+        key: words[0].to_owned(),
+        authorization: Authorization::Open,
+        api_key_required: false,
+        integration,
+        two_way: words.contains(&"->"),
+        validation: None,
+    };
+    (route.key.clone(), route)
 }
 
 /// A gateway on a free port.
@@ -173,6 +187,11 @@ impl Server {
     pub(super) async fn faulty(routes: &str, rules: &[&str]) -> Self {
         let faults: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         Self::changed(vec![api(routes)], |settings| settings.faults = Arc::new(Faults::new(&faults))).await
+    }
+
+    /// Starts one that checks signatures.
+    pub(super) async fn verifying(apis: Vec<WebSocketApi>) -> Self {
+        Self::changed(apis, |settings| settings.signers = Some(Credentials::default())).await
     }
 
     async fn changed(apis: Vec<WebSocketApi>, change: impl FnOnce(&mut Settings)) -> Self {
@@ -265,6 +284,8 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
         time_scale: 1.0,
         quotas: Quotas::default(),
         faults: Arc::new(Faults::new(&[])),
+        deployment: sam::Settings::default(),
+        signers: None,
     }
 }
 

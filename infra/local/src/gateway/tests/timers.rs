@@ -44,7 +44,8 @@ impl Line {
             stage,
             domain_name: "localhost".to_owned(),
             connected_at: FixedClock.now_ms(),
-            identity: Identity { source_ip: "127.0.0.1".to_owned(), user_agent: None },
+            identity: Identity { source_ip: "127.0.0.1".to_owned(), ..Identity::default() },
+            principal: None,
         };
         let (outbox, waiting) = outbox::channel();
         let open = OpenConnection::new(Arc::new(connection), outbox);

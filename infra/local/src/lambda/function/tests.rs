@@ -8,6 +8,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::credentials::Credentials;
 
 /// A function with a `Timeout` of 3 s whose environments are played by the test.
 struct Played {
@@ -38,6 +39,7 @@ impl Played {
             logs: LogStore::default(),
             region: "eu-west-1".to_owned(),
             account_id: "123456789012".to_owned(),
+            credentials: Credentials::default(),
             environment: BTreeMap::new(),
             clock: Arc::new(SystemClock),
         };

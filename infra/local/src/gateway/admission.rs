@@ -1,0 +1,148 @@
+//! Who may connect: what is checked before `$connect`'s integration runs, in this order: the
+//! signature of an AWS_IAM route, or the authorizer of a CUSTOM one, and then the API key.
+
+use std::borrow::Cow;
+
+use sam::app::{ApiKey, Authorization, Route};
+
+use super::authorizer::{Asking, Principal};
+use super::connection::{Connection, Request};
+use super::error::GatewayError;
+use super::handshake::Handshake;
+use super::sigv4::Caller;
+use super::{Shared, api_key};
+
+/// What came of the checks.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// How each went, for the access log.
+    pub(crate) checks: Checks,
+    /// Who the client is, or what it is told.
+    pub(crate) verdict: Result<Admitted, GatewayError>,
+}
+
+/// What is known of a client that may connect.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    /// Who signed the handshake.
+    pub(crate) caller: Option<Caller>,
+    /// What the authorizer said.
+    pub(crate) principal: Option<Principal>,
+    /// The client's API key.
+    pub(crate) api_key: Option<ApiKey>,
+}
+
+/// The checks that were made.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// The signature: `$context.authenticate.*`.
+    pub(crate) authenticate: Option<Check>,
+    /// The authorizer's function: `$context.authorizer.*`.
+    pub(crate) authorizer: Option<Check>,
+    /// The policy: `$context.authorize.*`.
+    pub(crate) authorize: Option<Check>,
+}
+
+/// One check.
+#[derive(Debug)]
+pub(crate) struct Check {
+    /// In milliseconds.
+    latency: u128,
+    error: Option<GatewayError>,
+}
+
+impl Check {
+    pub(crate) fn passed(latency: u128) -> Self {
+        Self { latency, error: None }
+    }
+
+    pub(crate) fn failed(latency: u128, error: GatewayError) -> Self {
+        Self { latency, error: Some(error) }
+    }
+
+    fn variable(&self, name: &str) -> Option<Cow<'static, str>> {
+        Some(match name {
+            "latency" => self.latency.to_string().into(),
+            "status" => self.error.map_or(200, GatewayError::status).to_string().into(),
+            "error" => self.error?.message().into(),
+            _ => return None,
+        })
+    }
+}
+
+impl Checks {
+    /// A variable of the access log, without `$context.`.
+    pub(crate) fn variable(&self, name: &str) -> Option<Cow<'static, str>> {
+        let (step, name) = name.split_once('.')?;
+        match step {
+            "authenticate" => self.authenticate.as_ref()?.variable(name),
+            "authorize" => self.authorize.as_ref()?.variable(name),
+            // The function is all that an authorizer is.
+            "authorizer" if name == "integrationLatency" => self.authorizer.as_ref()?.variable("latency"),
+            "authorizer" => self.authorizer.as_ref()?.variable(name),
+            _ => None,
+        }
+    }
+}
+
+/// Checks a handshake.
+pub(crate) async fn admit(
+    shared: &Shared,
+    connection: &Connection,
+    request: &Request,
+    handshake: &Handshake,
+    route: &Route,
+) -> Admission {
+    let mut checks = Checks::default();
+    let verdict = check(shared, connection, request, handshake, route, &mut checks).await;
+    Admission { checks, verdict }
+}
+
+async fn check(
+    shared: &Shared,
+    connection: &Connection,
+    request: &Request,
+    handshake: &Handshake,
+    route: &Route,
+    checks: &mut Checks,
+) -> Result<Admitted, GatewayError> {
+    let mut admitted = Admitted::default();
+    match &route.authorization {
+        Authorization::Open => {}
+        Authorization::Iam => admitted.caller = signed(shared, request, handshake, checks)?,
+        Authorization::Custom(authorizer) => {
+            let invoke = &*shared.invoke;
+            let method_arn = format!(
+                "{}:{}/{}/{}",
+                shared.execute_api_arn, connection.api.id, connection.stage.name, route.key
+            );
+            let asking = Asking { invoke, authorizer, connection, request, handshake, method_arn };
+            admitted.principal = Some(asking.verdict(checks).await?);
+        }
+    }
+    if route.api_key_required {
+        let (stage, source) = (&connection.stage, connection.api.api_key_source);
+        let key = api_key::find(&stage.api_keys, source, handshake, admitted.principal.as_ref());
+        admitted.api_key = Some(key.ok_or(GatewayError::InvalidApiKey)?.clone());
+    }
+    Ok(admitted)
+}
+
+/// Who signed the handshake; nobody, when signatures are not checked. Every caller that there is
+/// locally is allowed everything.
+fn signed(
+    shared: &Shared,
+    request: &Request,
+    handshake: &Handshake,
+    checks: &mut Checks,
+) -> Result<Option<Caller>, GatewayError> {
+    let Some(verifier) = &shared.verifier else { return Ok(None) };
+    let verified = verifier.verify(&handshake.signable(), request.time).map_err(GatewayError::Signature);
+    checks.authenticate = Some(match &verified {
+        Ok(_) => Check::passed(0),
+        Err(error) => Check::failed(0, *error),
+    });
+    let caller = verified?;
+    checks.authorize = Some(Check::passed(0));
+    Ok(Some(caller))
+}
