@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod authorizers;
 mod centrifuge;
 mod chat;
 mod events;

@@ -175,4 +175,13 @@ fn check_tells_what_would_run() {
     ] {
         assert!(text.contains(part), "{part:?} in:\n{text}");
     }
+    let template = root().join("tests/fixtures/authorizers.yaml");
+    let output = switchboard(&["check", "--template", template.to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "$connect     function Probe, authorizer ApiConnectAuthorizer (function Probe), API key",
+        "API key of stage test: the-key-of-the-tests",
+    ] {
+        assert!(text.contains(part), "{part:?} in:\n{text}");
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! The event is `{"do": …}` with the act's own members; see [`act`]. An event of a WebSocket API
 //! is written to the log, its body is such an event, and what comes of it is the answer's body;
-//! connects and disconnects are let pass. `PROBE_INIT` makes the
+//! connects and disconnects are let pass. An authorizer's event is written to the log, too; its query
+//! parameter `token` is such an event, and what comes of it is the answer. `PROBE_INIT` makes the
 //! initialisation fail: `exit` ends the process, `error` reports to the Runtime API, `hang` never
 //! asks for an invocation.
 
@@ -34,6 +35,11 @@ async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>)
         return act(event, variables).await;
     }
     print(&format!("{}\n", event.payload), "")?;
+    if event.payload.get("type").is_some_and(|kind| kind == "REQUEST") {
+        let token = event.payload.pointer("/queryStringParameters/token").and_then(Value::as_str);
+        let token = token.unwrap_or_default();
+        return act(LambdaEvent::new(serde_json::from_str(token)?, event.context), variables).await;
+    }
     let Some(body) = event.payload.get("body").and_then(Value::as_str) else {
         return Ok(json!({ "statusCode": 200 }));
     };

@@ -1,0 +1,94 @@
+//! Who may connect and who may post: a real function as authorizer, the real SDK as signer.
+
+use aws_sdk_apigatewaymanagement::error::ProvideErrorMetadata;
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use harness::{Options, Socket, Stack};
+use local::Credentials;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
+
+/// What the authorizer is told to answer.
+fn answer(effect: &str, key: &str) -> Value {
+    let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": "*" });
+    json!({
+        "do": "echo", "principalId": "ada", "context": { "plan": "gold", "seats": 3 },
+        "policyDocument": { "Version": "2012-10-17", "Statement": [statement] },
+        "usageIdentifierKey": key,
+    })
+}
+
+/// Connects with a token.
+async fn connect(stack: &Stack, token: &str) -> Result<Socket, Error> {
+    let token: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    Socket::try_open(format!("{}?token={token}", stack.endpoint().websocket)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_lets_a_client_in_and_all_its_events_know_who_it_is() {
+    let stack = Stack::with(Options::fixture("authorizers.yaml")).await;
+    let token = answer("Allow", "the-key-of-the-tests").to_string();
+    let mut client = connect(&stack, &token).await.unwrap();
+    let event: Value = serde_json::from_str(&client.ask(r#"{"do":"echo"}"#).await).unwrap();
+    let expected = json!({ "principalId": "ada", "plan": "gold", "seats": "3" });
+    assert_eq!(event["requestContext"]["authorizer"], expected);
+    assert_eq!(event["requestContext"]["identity"]["apiKey"], "the-key-of-the-tests");
+    client.close(None).await;
+    let four = |lines: &[Value]| (lines.len() == 4).then(|| lines.to_vec());
+    let events = stack.logs().wait("/aws/lambda/probe", four).await;
+    assert_eq!(events[0]["type"], "REQUEST");
+    assert!(events[0]["methodArn"].as_str().unwrap().ends_with("/test/$connect"));
+    assert!(events[1]["requestContext"]["authorizer"]["integrationLatency"].is_u64());
+    assert_eq!(events[3]["requestContext"]["authorizer"], expected);
+    let three = |lines: &[Value]| (lines.len() == 3).then(|| lines.to_vec());
+    for row in stack.logs().wait("/probe/access", three).await {
+        assert_eq!((&row["principal"], &row["plan"]), (&"ada".into(), &"gold".into()), "{row}");
+        assert_ne!(row["key"], "-");
+    }
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_keeps_a_client_out_with_awss_status() {
+    let stack = Stack::with(Options::fixture("authorizers.yaml")).await;
+    for (token, status, error) in [
+        (String::new(), 401, "UNAUTHORIZED"),
+        (json!({ "do": "error", "message": "Unauthorized" }).to_string(), 401, "UNAUTHORIZED"),
+        (json!({ "do": "error", "message": "no idea" }).to_string(), 500, "AUTHORIZER_FAILURE"),
+        (json!({ "do": "garbage" }).to_string(), 500, "AUTHORIZER_CONFIGURATION_ERROR"),
+        (answer("Deny", "").to_string(), 403, "ACCESS_DENIED"),
+        (answer("Allow", "another-key").to_string(), 403, "INVALID_API_KEY"),
+    ] {
+        let Err(Error::Http(response)) = connect(&stack, &token).await else { panic!("refused: {token}") };
+        assert_eq!(response.status().as_u16(), status, "{token}");
+        let rows = stack.logs().lines("/probe/access");
+        let last = rows.last().unwrap();
+        assert_eq!((&last["error"], &last["status"]), (&error.into(), &status.to_string().into()));
+    }
+    let asked = |line: &Value| line["type"] == "REQUEST";
+    assert!(stack.logs().lines("/aws/lambda/probe").iter().all(asked), "only the authorizer was called");
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_posts_with_the_local_credentials_only() {
+    let stack = Stack::with(Options::fixture("probe.yaml")).await;
+    let mut client = stack.connect().await;
+    let event: Value = serde_json::from_str(&client.ask(r#"{"route":"two-way","do":"echo"}"#).await).unwrap();
+    let id = event["requestContext"]["connectionId"].as_str().unwrap();
+    let post = |management: aws_sdk_apigatewaymanagement::Client| {
+        management.post_to_connection().connection_id(id).data(Blob::new("hi")).send()
+    };
+    post(stack.management()).await.unwrap();
+    assert_eq!(client.text().await, "hi");
+    let own = Credentials::default();
+    for (credentials, code) in [
+        (Credentials { secret_access_key: "x".to_owned(), ..own.clone() }, "InvalidSignatureException"),
+        (Credentials { access_key_id: "AKIA0".to_owned(), ..own.clone() }, "UnrecognizedClientException"),
+        (Credentials { session_token: "old".to_owned(), ..own }, "UnrecognizedClientException"),
+    ] {
+        let error = post(stack.management_as(credentials)).await.unwrap_err();
+        assert_eq!(error.raw_response().unwrap().status().as_u16(), 403);
+        assert_eq!(error.code(), Some(code));
+    }
+    stack.stop().await;
+}
