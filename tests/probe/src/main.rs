@@ -3,9 +3,9 @@
 //! The event is `{"do": …}` with the act's own members; see [`act`]. An event of a WebSocket API
 //! is written to the log, its body is such an event, and what comes of it is the answer's body;
 //! connects and disconnects are let pass. An authorizer's event is written to the log, too; its query
-//! parameter `token` is such an event, and what comes of it is the answer. `PROBE_INIT` makes the
-//! initialisation fail: `exit` ends the process, `error` reports to the Runtime API, `hang` never
-//! asks for an invocation.
+//! parameter `token` is such an event, and what comes of it is the answer. With `PROBE_ECHO` the body
+//! is no event: the answer's body is the same text. `PROBE_INIT` makes the initialisation fail:
+//! `exit` ends the process, `error` reports to the Runtime API, `hang` never asks for an invocation.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -33,6 +33,9 @@ async fn main() -> Result<(), Error> {
 async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>) -> Result<Value, Error> {
     if event.payload.get("requestContext").is_none() {
         return act(event, variables).await;
+    }
+    if variables.contains_key("PROBE_ECHO") {
+        return Ok(json!({ "statusCode": 200, "body": event.payload.get("body") }));
     }
     print(&format!("{}\n", event.payload), "")?;
     if event.payload.get("type").is_some_and(|kind| kind == "REQUEST") {
