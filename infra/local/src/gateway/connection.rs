@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use sam::app::{ApiKey, Route};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -109,7 +110,14 @@ pub(crate) async fn run(
     shared.registry.insert(&open);
     // A client that has left shows in the upgrade.
     let _ = respond.send(handshake.accepted(answer.as_ref()));
-    match handshake.upgrade.await {
+    // A task of its own: what the handshake needed is not kept as long as the connection is open.
+    let tasks = Arc::clone(&shared);
+    tasks.tasks.spawn(opened(shared, open, handshake.upgrade, waiting));
+}
+
+/// Serves a connection that was let in, if its client is still there.
+async fn opened(shared: Arc<Shared>, open: Arc<OpenConnection>, upgrade: OnUpgrade, waiting: Waiting) {
+    match upgrade.await {
         Ok(upgraded) => Box::pin(serve(&shared, &open, TokioIo::new(upgraded), waiting)).await,
         Err(_) => {
             shared.registry.remove(&open.connection.id);
@@ -189,9 +197,16 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let mut stopping = shared.stopping.subscribe();
     let life = Instant::now() + shared.timers.life;
     let mut idle = Instant::now() + shared.timers.idle;
+    let under_way = Arc::new(Semaphore::new(limits::UNDER_WAY));
+    let mut place = None;
     loop {
+        place = place.or_else(|| Arc::clone(&under_way).try_acquire_owned().ok());
         let step = tokio::select! {
-            step = socket.step() => step,
+            step = socket.step(place.is_some()) => step,
+            free = Arc::clone(&under_way).acquire_owned(), if place.is_none() => {
+                place = free.ok();
+                continue;
+            }
             () = sleep_until(life.min(idle)) => return Ending::going_away(),
             () = open.deleted.notified() => return Ending::deleted(),
             () = raised(&mut stopping) => return Ending::going_away(),
@@ -204,7 +219,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 let request = Request::new(&*shared.clock);
                 open.active(request.time);
                 // API Gateway does not wait for one message's function before the next message.
-                shared.tasks.spawn(message(Arc::clone(shared), Arc::clone(open), request, body));
+                let (message, place) =
+                    (message(Arc::clone(shared), Arc::clone(open), request, body), place.take());
+                shared.tasks.spawn(async move {
+                    message.await;
+                    drop(place);
+                });
                 if shared.faults.loses_connection() {
                     return Ending::Lost;
                 }
@@ -214,8 +234,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Waits until the gateway stops.
-async fn raised(stopping: &mut watch::Receiver<bool>) {
+/// Waits until a flag is set, as when the gateway stops.
+pub(super) async fn raised(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 

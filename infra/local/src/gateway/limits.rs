@@ -12,8 +12,19 @@ pub(crate) const MESSAGE: usize = 128 * 1024;
 /// Bytes of a frame that a client sends; a larger message has to come in several.
 pub(crate) const FRAME: usize = 32 * 1024;
 
-/// Bytes of a frame that the gateway sends; a larger message goes in several.
+/// Bytes of a frame that the gateway sends; a larger message goes in several. About 8 KB were seen.
 pub(crate) const SENT_FRAME: usize = 8 * 1024;
+
+/// Messages of one connection that may be under way: the next is read when one is done. API Gateway
+/// has no such number; this is how many invocations Lambda runs at once for a new account.
+pub(crate) const UNDER_WAY: usize = 1000;
+
+/// How long a request's head may take, from when the connection could have begun it: a kept
+/// connection without requests ends after the same time. API Gateway names no such limits.
+pub(crate) const HEAD: Duration = Duration::from_secs(60);
+
+/// How long the body of a management call may take after its head.
+pub(crate) const BODY: Duration = Duration::from_secs(60);
 
 /// Characters of a request's path and query string.
 pub(crate) const URL: usize = 4096;

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::access_log::Row;
@@ -71,7 +71,8 @@ pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
         _ => return forbidden(),
     };
     // A message that is too large gets neither a reason nor an id, and leaves no row.
-    let data = match message(std::mem::take(&mut call.body)).await {
+    let body = message(std::mem::take(&mut call.body));
+    let data = match timeout(limits::BODY, body).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
         Ok(data) => data,
         Err(status) => return bare(status),
     };

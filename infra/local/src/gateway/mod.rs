@@ -27,6 +27,7 @@ mod outbox;
 mod policy;
 mod registry;
 mod route;
+mod server;
 mod sigv4;
 mod socket;
 mod tasks;
@@ -39,10 +40,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::response::Response;
-use axum::serve::ListenerExt;
 use cloudwatch::logs::LogStore;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
@@ -177,7 +176,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     shared: Arc<Shared>,
-    stop_http: oneshot::Sender<()>,
+    stop_http: watch::Sender<bool>,
     http: JoinHandle<()>,
 }
 
@@ -185,25 +184,8 @@ impl Gateway {
     /// Serves the APIs on a listener.
     pub(crate) fn start(listener: TcpListener, settings: Settings) -> Result<Self, SettingsError> {
         let shared = Arc::new(Shared::new(settings)?);
-        let service = Router::new()
-            .fallback(front_door)
-            .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<SocketAddr>();
-        let (stop_http, stopped) = oneshot::channel::<()>();
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        // Frames are small and someone waits for each: none is held back to fill a packet.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
-        let http = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the gateway stopped serving");
-            }
-        });
+        let stop_http = watch::Sender::new(false);
+        let http = tokio::spawn(server::serve(listener, Arc::clone(&shared), stop_http.subscribe()));
         Ok(Self { shared, stop_http, http })
     }
 
@@ -214,7 +196,7 @@ impl Gateway {
         if timeout(STOPPING, self.shared.tasks.finished()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
-        let _ = self.stop_http.send(());
+        self.stop_http.send_replace(true);
         if timeout(HTTP_STOPPING, &mut self.http).await.is_err() {
             self.http.abort();
         }
@@ -222,11 +204,7 @@ impl Gateway {
 }
 
 /// Where every request comes in.
-async fn front_door(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    mut request: Request,
-) -> Response {
+async fn front_door(shared: Arc<Shared>, peer: SocketAddr, mut request: Request) -> Response {
     if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > limits::URL) {
         let body = serde_json::json!({ "message": "Request-URI Too Long" }).to_string();
         return handshake::json(StatusCode::URI_TOO_LONG, body);

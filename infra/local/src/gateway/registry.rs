@@ -75,6 +75,12 @@ impl Registry {
         self.lock().remove(id);
     }
 
+    /// How many are open.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<OpenConnection>>> {
         // Every critical section leaves the map whole, so a poisoned lock is still good.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)

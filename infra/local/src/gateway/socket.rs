@@ -4,6 +4,7 @@
 //! else.
 
 use std::future::poll_fn;
+use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,18 +21,47 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::limits;
 use super::outbox::Waiting;
 
-/// Bytes that are read at once. Small, because there is one such buffer for every connection.
-const READ_BUFFER: usize = 8 * 1024;
+/// Bytes that are read at once. Small, because there is one such buffer for every connection; for a
+/// frame that is larger it grows.
+const READ_BUFFER: usize = 2 * 1024;
+
+/// Bytes of frames that may wait for the system to take them. A frame of a message waits for nobody
+/// but itself: these are pongs, for a client that sends pings and does not read. When it is full
+/// only the newest ping is answered, as RFC 6455 allows.
+const WRITE_BUFFER: usize = 8 * limits::SENT_FRAME;
 
 /// A WebSocket over any stream of bytes, with the messages that wait for its client.
 #[derive(Debug)]
 pub(crate) struct Socket<S> {
     stream: WebSocketStream<S>,
     waiting: Waiting,
-    /// A message is on its way: no other is taken before it is written.
-    unflushed: bool,
+    /// The message that is on its way: no other is taken before it is written.
+    outgoing: Option<Outgoing>,
     /// Reading and writing take turns, so that neither can starve the other.
     reads_first: bool,
+}
+
+/// A message on its way to the client, frame by frame.
+#[derive(Debug)]
+struct Outgoing {
+    /// What has not become a frame yet; `None` after the last one.
+    rest: Option<Bytes>,
+    opcode: Data,
+}
+
+impl Outgoing {
+    fn new(text: Utf8Bytes) -> Self {
+        Self { rest: Some(text.into()), opcode: Data::Text }
+    }
+
+    fn next_frame(&mut self) -> Option<Message> {
+        let mut rest = self.rest.take()?;
+        let part = rest.split_to(rest.len().min(limits::SENT_FRAME));
+        let last = rest.is_empty();
+        self.rest = (!last).then_some(rest);
+        let opcode = OpCode::Data(mem::replace(&mut self.opcode, Data::Continue));
+        Some(Message::Frame(Frame::message(part, opcode, last)))
+    }
 }
 
 /// What happened on a socket.
@@ -98,16 +128,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(crate) async fn new(stream: S, waiting: Waiting) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(limits::SENT_FRAME)
+            .max_write_buffer_size(WRITE_BUFFER)
             .max_frame_size(Some(limits::FRAME))
             .max_message_size(Some(limits::MESSAGE));
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-        Self { stream, waiting, unflushed: false, reads_first: false }
+        Self { stream, waiting, outgoing: None, reads_first: false }
     }
 
     /// Waits for what happens next. Giving up the wait loses nothing: what is under way stays in the
-    /// socket.
-    pub(crate) async fn step(&mut self) -> Step {
-        poll_fn(|cx| self.poll_step(cx)).await
+    /// socket. Without `reads` nothing is taken from the client, who feels it when it sends on.
+    pub(crate) async fn step(&mut self, reads: bool) -> Step {
+        poll_fn(|cx| if reads { self.poll_step(cx) } else { self.poll_write(cx) }).await
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -139,22 +171,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        if !self.unflushed {
-            let Poll::Ready(text) = self.waiting.poll_next(cx) else { return Poll::Pending };
-            for frame in frames(text) {
-                if let Err(error) = self.stream.start_send_unpin(frame) {
-                    return Poll::Ready(self.broken(&error, cx));
-                }
+        loop {
+            if self.outgoing.is_none() {
+                let Poll::Ready(text) = self.waiting.poll_next(cx) else { return Poll::Pending };
+                self.outgoing = Some(Outgoing::new(text));
             }
-            self.unflushed = true;
+            // A frame leaves before the next one is written: nothing collects in a buffer.
+            match self.stream.poll_flush_unpin(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error, cx)),
+            }
+            let Some(frame) = self.outgoing.as_mut().and_then(Outgoing::next_frame) else {
+                self.outgoing = None;
+                return Poll::Ready(Step::Sent);
+            };
+            if let Err(error) = self.stream.start_send_unpin(frame) {
+                return Poll::Ready(self.broken(&error, cx));
+            }
         }
-        self.stream.poll_flush_unpin(cx).map(|flushed| match flushed {
-            Ok(()) => {
-                self.unflushed = false;
-                Step::Sent
-            }
-            Err(error) => self.broken(&error, cx),
-        })
     }
 
     /// What a failed write means. A client that closes and leaves can make one fail before its close
@@ -184,9 +219,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Sends what was accepted before the end, then the close frame, and reads the client's.
     async fn close(&mut self, frame: CloseFrame) {
-        while let Some(text) = self.waiting.try_next() {
-            for frame in frames(text) {
-                if self.stream.send(frame).await.is_err() {
+        if self.stream.flush().await.is_err() {
+            return;
+        }
+        while let Some(mut outgoing) =
+            self.outgoing.take().or_else(|| self.waiting.try_next().map(Outgoing::new))
+        {
+            while let Some(part) = outgoing.next_frame() {
+                if self.stream.send(part).await.is_err() {
                     return;
                 }
             }
@@ -213,25 +253,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-/// A text message as API Gateway sends it: a large one in a text frame and continuation frames. They
-/// share the text's memory.
-fn frames(text: Utf8Bytes) -> impl Iterator<Item = Message> {
-    let mut rest = (text.len() > limits::SENT_FRAME).then(|| Bytes::from(text.clone()));
-    let whole = rest.is_none().then_some(Message::Text(text));
-    let mut opcode = Data::Text;
-    let parts = std::iter::from_fn(move || {
-        let bytes = rest.as_mut()?;
-        let part = bytes.split_to(bytes.len().min(limits::SENT_FRAME));
-        let last = bytes.is_empty();
-        let opcode = OpCode::Data(std::mem::replace(&mut opcode, Data::Continue));
-        if last {
-            rest = None;
-        }
-        Some(Message::Frame(Frame::message(part, opcode, last)))
-    });
-    whole.into_iter().chain(parts)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +265,50 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_goes_in_frames_of_8_kb() {
+        let (ours, mut client) = tokio::io::duplex(64 * 1024);
+        let (outbox, waiting) = outbox::channel();
+        let mut socket = Socket::new(ours, waiting).await;
+        for (length, heads) in [
+            (0, vec![(0x81, 0)]),
+            (8 * 1024, vec![(0x81, 8 * 1024)]),
+            (17 * 1024, vec![(0x01, 8 * 1024), (0x00, 8 * 1024), (0x80, 1024)]),
+        ] {
+            outbox.push("x".repeat(length).into()).await;
+            assert!(matches!(socket.step(true).await, Step::Sent));
+            for (first, length) in heads {
+                assert_eq!(client.read_u8().await.unwrap(), first);
+                let short = usize::from(client.read_u8().await.unwrap());
+                let read = if short == 126 { usize::from(client.read_u16().await.unwrap()) } else { short };
+                assert_eq!(read, length);
+                client.read_exact(&mut vec![0; length]).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn pings_of_a_client_that_does_not_read_take_bounded_room() {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let (mut from_client, mut to_client) = tokio::io::split(theirs);
+        let pings: Vec<u8> = (0..20_000_u32).flat_map(|number| frame(9, &number.to_be_bytes())).collect();
+        let (_outbox, waiting) = outbox::channel();
+        let mut socket = Socket::new(ours, waiting).await;
+        let serving = tokio::spawn(async move {
+            while let Step::Control = socket.step(true).await {}
+            // It reads again, and everything that is left goes out.
+            let _ = socket.stream.flush().await;
+            socket.stream.flush().await
+        });
+        to_client.write_all(&[&pings[..], &frame(1, b"end")].concat()).await.unwrap();
+        let mut pongs = Vec::new();
+        while !pongs.ends_with(&19_999_u32.to_be_bytes()) {
+            from_client.read_buf(&mut pongs).await.unwrap();
+        }
+        serving.await.unwrap().unwrap();
+        assert!(pongs.len() <= WRITE_BUFFER + 2048, "{} bytes", pongs.len());
+    }
+
+    #[tokio::test]
     async fn a_close_frame_counts_even_if_a_write_fails_before_it_is_read() {
         let sent = [frame(1, b"x"), frame(8, b"\x0f\xa1bye")].concat();
         let (deaf, client) = tokio::io::duplex(1024);
@@ -251,31 +316,8 @@ mod tests {
         let (outbox, waiting) = outbox::channel();
         outbox.push("post".into()).await;
         let mut socket = Socket::new(tokio::io::join(sent.as_slice(), deaf), waiting).await;
-        assert!(matches!(socket.step().await, Step::Text(text) if text == "x"));
-        let Step::Ended(ending) = socket.step().await else { panic!("the write fails") };
+        assert!(matches!(socket.step(true).await, Step::Text(text) if text == "x"));
+        let Step::Ended(ending) = socket.step(true).await else { panic!("the write fails") };
         assert_eq!(ending.status(), (4001, "bye"));
-    }
-
-    /// Length, final and first of each frame of a message of this many bytes.
-    #[track_caller]
-    fn check(length: usize, expected: &[(usize, bool, bool)]) {
-        let shown = frames("x".repeat(length).into()).map(|message| match message {
-            Message::Text(text) => (text.len(), true, true),
-            Message::Frame(frame) => {
-                let header = frame.header();
-                (frame.payload().len(), header.is_final, header.opcode == OpCode::Data(Data::Text))
-            }
-            other => panic!("{other:?}"),
-        });
-        assert_eq!(shown.collect::<Vec<_>>(), expected, "{length}");
-    }
-
-    #[test]
-    fn a_message_above_8_kb_goes_in_several_frames() {
-        check(0, &[(0, true, true)]);
-        check(8192, &[(8192, true, true)]);
-        check(8193, &[(8192, false, true), (1, true, false)]);
-        check(16384, &[(8192, false, true), (8192, true, false)]);
-        check(20000, &[(8192, false, true), (8192, false, false), (3616, true, false)]);
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the gateway with real clients and a Lambda that is a few closures.
 
 mod authorizers;
+mod bad_input;
 mod closing;
 mod events;
 mod faults;

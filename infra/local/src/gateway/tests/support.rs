@@ -247,6 +247,11 @@ impl Server {
         self.events.recv().await.unwrap().1
     }
 
+    /// Whether nothing was invoked since the last event that was taken.
+    pub(super) fn no_event(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// The event of the next invocation of a route.
     pub(super) async fn event_of(&mut self, route_key: &str) -> Value {
         loop {
