@@ -25,12 +25,13 @@ struct Up {
 
 impl Up {
     fn start(more: &[&str]) -> Self {
-        let arguments = ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
-        let mut process = switchboard(&[&arguments, more].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(&mut switchboard(&[&Self::ARGUMENTS, more].concat()))
+    }
+
+    const ARGUMENTS: [&str; 8] = ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
+
+    fn run(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         if line.is_empty() {
@@ -96,6 +97,25 @@ async fn up_says_where_it_is_answers_and_stops_cleanly() {
         assert_eq!(ended.join().unwrap(), Some(0), "{signal:?}");
         assert_eq!(functions_of(&aws), Vec::<String>::new(), "no function is left");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn up_has_as_many_open_files_as_it_may() {
+    let command = switchboard(&Up::ARGUMENTS);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", r#"ulimit -Sn 256; exec "$0" "$@""#]).arg(command.get_program());
+    limited.args(command.get_args()).current_dir(root());
+    let up = Up::run(&mut limited);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", up.process.id())).unwrap();
+    let files: Vec<&str> = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    assert_eq!(files[0], files[1], "the soft limit is the hard one");
+    assert_eq!(up.stop(Signal::TERM), Some(0));
 }
 
 /// The environments of the processes that use the AWS services at this address.

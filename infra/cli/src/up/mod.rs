@@ -8,6 +8,7 @@ use std::io;
 use std::net::IpAddr;
 
 use local::{Config, Credentials, Quotas, Running};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sam::App;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,9 +39,18 @@ pub(crate) enum UpError {
 
 /// Comes up, stays, goes down.
 pub(crate) fn run(options: &UpOptions) -> Result<(), UpError> {
+    raise_open_files();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(UpError::Runtime)?;
     runtime.block_on(up(options))
+}
+
+/// Takes as many open files as it may have: every connection is one, and a shell's usual 1,024 are
+/// soon used up.
+fn raise_open_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // A refusal only means fewer connections.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 async fn up(options: &UpOptions) -> Result<(), UpError> {
