@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 
 /// Characters that a channel's name may have at most.
 pub const MAX_LENGTH: usize = 128;
@@ -60,6 +62,53 @@ pub struct Namespace {
     pub presence: bool,
     /// A client that is subscribed may ask; without this, nobody but the operator may.
     pub allow_presence_for_subscriber: bool,
+    /// How many publications are kept; none without this and `history_ttl`.
+    pub history_size: u32,
+    /// How long, in seconds; written as a duration: `300s`, `1h`, `1h30m`.
+    #[serde(deserialize_with = "seconds")]
+    pub history_ttl: u32,
+    /// Every subscription is recoverable, and not only one whose client asks for it.
+    pub force_recovery: bool,
+    /// A client that is subscribed may read what is kept.
+    pub allow_history_for_subscriber: bool,
+}
+
+/// What a namespace keeps of the publications of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// So many of the last offsets.
+    pub size: u64,
+    /// For so many seconds.
+    pub ttl_s: i64,
+}
+
+impl Namespace {
+    /// What is kept; `None` when the namespace has no history.
+    #[must_use]
+    pub fn retention(&self) -> Option<Retention> {
+        let keeps = self.history_size > 0 && self.history_ttl > 0;
+        keeps.then(|| Retention { size: self.history_size.into(), ttl_s: self.history_ttl.into() })
+    }
+
+    /// Why the options do not go together, if they do not.
+    fn fault(&self) -> Option<&'static str> {
+        if (self.history_size > 0) != (self.history_ttl > 0) {
+            return Some("history_size and history_ttl are only of use together");
+        }
+        let useless =
+            self.retention().is_none() && (self.force_recovery || self.allow_history_for_subscriber);
+        useless.then_some("force_recovery and allow_history_for_subscriber need history_size and history_ttl")
+    }
+}
+
+/// Whole seconds of a duration's text.
+fn seconds<'de, D: Deserializer<'de>>(text: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(text)?;
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|_| D::Error::custom(format!("{text:?} is not a duration such as 300s or 1h")))?;
+    u32::try_from(duration.as_secs())
+        .map_err(|_| D::Error::custom(format!("{text:?} is not between 0s and {}s", u32::MAX)))
 }
 
 /// The configured namespaces by name.
@@ -71,9 +120,15 @@ impl Namespaces {
     /// The namespaces of a JSON object: `{"room":{"allow_subscribe_for_client":true}}`.
     ///
     /// # Errors
-    /// Says where the text is not such an object, or which option does not exist.
+    /// Says where the text is not such an object, which option does not exist, or which do not go
+    /// together.
     pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(json)
+        let namespaces: Self = serde_json::from_str(json)?;
+        let fault = namespaces.0.iter().find_map(|(name, options)| Some((name, options.fault()?)));
+        match fault {
+            Some((name, fault)) => Err(serde_json::Error::custom(format!("namespace {name:?}: {fault}"))),
+            None => Ok(namespaces),
+        }
     }
 
     /// What the channel's namespace allows; `None` when the namespace is not configured.
@@ -107,6 +162,30 @@ mod tests {
         let room = namespaces.of(&Channel::parse("room:1").unwrap()).unwrap();
         assert!(room.allow_subscribe_for_client && !room.allow_publish_for_client);
         assert_eq!(namespaces.of(&Channel::parse("lobby").unwrap()), None);
+    }
+
+    #[test]
+    fn history_takes_a_size_and_a_time() {
+        #[track_caller]
+        fn check(options: &str, expected: Result<Option<(u64, i64)>, &str>) {
+            let seen = Namespaces::from_json(&format!(r#"{{"room":{{{options}}}}}"#)).map(|namespaces| {
+                let room = namespaces.of(&Channel::parse("room:1").unwrap()).unwrap();
+                room.retention().map(|kept| (kept.size, kept.ttl_s))
+            });
+            match (seen, expected) {
+                (Ok(seen), expected) => assert_eq!(Ok(seen), expected),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (Err(error), Ok(_)) => panic!("{error}"),
+            }
+        }
+        check("", Ok(None));
+        check(r#""history_size":100,"history_ttl":"1h""#, Ok(Some((100, 3600))));
+        check(r#""history_size":5,"history_ttl":"1h30m""#, Ok(Some((5, 5400))));
+        check(r#""history_size":5,"history_ttl":"300s","force_recovery":true"#, Ok(Some((5, 300))));
+        check(r#""history_size":5"#, Err("history_size and history_ttl are only of use together"));
+        check(r#""force_recovery":true"#, Err("need history_size and history_ttl"));
+        check(r#""history_size":5,"history_ttl":"soon""#, Err("\"soon\" is not a duration"));
+        check(r#""history_size":5,"history_ttl":"-1h""#, Err("is not between 0s and"));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::history::{Entry, Head, Page, Step};
 use crate::model::{Connection, Member};
 
 /// The table did not answer as it should. The text is for the log, never for a client.
@@ -151,6 +153,46 @@ pub trait DeleteIndex {
 pub trait ListMembers {
     /// The members that have not expired at `now_s`, each connection once.
     fn members(&self, channel: &Channel, now_s: i64) -> impl Call<Result<Vec<Member>, StoreError>>;
+}
+
+/// Gives out a channel's offsets. `dynamodb:UpdateItem`.
+pub trait AdvanceHead {
+    /// Moves the head, which begins if there is none, and gives it as it is then. A call whose
+    /// answer is lost may move it twice: that leaves a hole.
+    fn advance(&self, channel: &Channel, step: &Step<'_>) -> impl Call<Result<Head, StoreError>>;
+}
+
+/// Reads a channel's head, strongly consistent. `dynamodb:GetItem`.
+pub trait ReadHead {
+    /// `None` when the channel has no sequence.
+    fn head(&self, channel: &Channel) -> impl Call<Result<Option<Head>, StoreError>>;
+}
+
+/// Fills a place in a channel's history, once and for all. `dynamodb:PutItem`.
+pub trait PutEntry {
+    /// Whether there is now a publication, or a void, as the entry is one: `false` when the other
+    /// of the two was there before. Only its publisher writes a publication at an offset, so one
+    /// that is there is its own.
+    fn put_entry(
+        &self,
+        channel: &Channel,
+        epoch: &str,
+        entry: &Entry,
+        ttl: i64,
+    ) -> impl Call<Result<bool, StoreError>>;
+}
+
+/// Reads a channel's history, strongly consistent. `dynamodb:Query`.
+pub trait ReadHistory {
+    /// Entries of the offsets, from their beginning, or in reverse from their end: as many as
+    /// DynamoDB gives at once, which is one megabyte.
+    fn entries(
+        &self,
+        channel: &Channel,
+        epoch: &str,
+        offsets: RangeInclusive<u64>,
+        reverse: bool,
+    ) -> impl Call<Result<Page, StoreError>>;
 }
 
 /// What came of a callback. "Posted" means handed to the gateway, not received by the client.

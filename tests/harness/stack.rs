@@ -180,9 +180,10 @@ impl Stack {
             .collect()
     }
 
-    /// The keys of the rows that the connection row does not count as: members and devices.
+    /// The keys of the rows that connections leave beside their own: members and devices.
     pub async fn index_rows(&self) -> Vec<String> {
-        let mut keys: Vec<_> = self.rows().await.into_keys().filter(|key| !key.starts_with("C#")).collect();
+        let is_index = |key: &String| key.starts_with("M#") || key.starts_with("U#");
+        let mut keys: Vec<_> = self.rows().await.into_keys().filter(is_index).collect();
         keys.sort();
         keys
     }

@@ -15,8 +15,8 @@ fn the_two_commands_stand_within_the_first_thirty_lines() {
     assert!(start.contains("$ cargo run") && start.contains("`cargo test`"));
 }
 
-/// Replays the transcript: what `>` sends is answered as `<` says. `[id]` is any text, the same
-/// one everywhere.
+/// Replays the transcript: what `>` sends is answered as `<` says. `[id]` and `[epoch]` are any
+/// text, the same one everywhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_transcript_is_what_happens() {
     let stack = Stack::start().await;
@@ -32,18 +32,22 @@ async fn the_transcript_is_what_happens() {
             seen += 1;
         }
     }
-    assert_eq!((sent, seen), (3, 4), "the transcript is found");
+    assert_eq!((sent, seen), (3, 5), "the transcript is found");
     drop(client);
     stack.stop().await;
 }
 
-/// The frame with the text that stands for `[id]` put in its place.
+/// The frame with the texts that the placeholders stand for put in their place.
 fn named(frame: &str, expected: &str, names: &mut BTreeMap<&str, String>) -> String {
-    if let (Some(at), false) = (expected.find("[id]"), names.contains_key("[id]")) {
-        let id = frame[at..].split('"').next().unwrap().to_owned();
-        names.insert("[id]", id);
+    let mut frame = frame.to_owned();
+    for name in ["[id]", "[epoch]"] {
+        if let (Some(at), false) = (expected.find(name), names.contains_key(name)) {
+            let text = frame[at..].split('"').next().unwrap().to_owned();
+            names.insert(name, text);
+        }
+        frame = names.get(name).map_or(frame.clone(), |text| frame.replace(text.as_str(), name));
     }
-    names.get("[id]").map_or_else(|| frame.to_owned(), |id| frame.replace(id.as_str(), "[id]"))
+    frame
 }
 
 #[test]

@@ -6,6 +6,7 @@ use shared::adapters::memory::Memory;
 use shared::channel::Channel;
 use shared::ids::{ConnectionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
+use shared::model::history::{Entry, Head, Kept, Page, Step};
 use shared::model::{Connection, State};
 use shared::ports::{ListMembers, OpenConnection, PutIndex, Refusal};
 use shared::service::frame::FrameStore;
@@ -27,6 +28,9 @@ async fn check(store: &impl Store) {
     subscriptions_are_listed(store).await;
     a_refresh_moves_the_end(store).await;
     members_expire(store).await;
+    a_head_gives_out_offsets(store).await;
+    a_place_is_filled_once(store).await;
+    history_is_read_from_either_end(store).await;
 }
 
 async fn a_row_lives_once(store: &impl Store) {
@@ -125,6 +129,65 @@ async fn members_expire(store: &impl Store) {
     assert_eq!(names(AT / 1000).await, ["m1", "m2"]);
     store.put_device(&"alice".into(), &last).await.unwrap();
     store.delete_device(&"alice".into(), &last.id).await.unwrap();
+}
+
+async fn a_head_gives_out_offsets(store: &impl Store) {
+    let room = channel("room:head");
+    let step = |by, new_epoch| Step { by, new_epoch, now_ms: AT, ttl: AT / 1000 + 60 };
+    let head = |offset, moved_at| Head { epoch: "e1".into(), offset, moved_at };
+    assert_eq!(store.head(&room).await, Ok(None));
+    assert_eq!(store.advance(&room, &step(0, "e1")).await, Ok(head(0, AT)));
+    assert_eq!(store.advance(&room, &step(1, "e2")).await, Ok(head(1, AT)));
+    let later = Step { now_ms: AT + 5, ..step(1, "e3") };
+    assert_eq!(store.advance(&room, &later).await, Ok(head(2, AT + 5)));
+    assert_eq!(store.head(&room).await, Ok(Some(head(2, AT + 5))));
+    assert_eq!(store.head(&channel("room:other")).await, Ok(None));
+}
+
+/// A publication, or a void.
+fn entry(offset: u64, data: Option<&str>) -> Entry {
+    let kept = data.map(|data| Kept {
+        data: data.to_owned(),
+        user: offset.is_multiple_of(2).then(|| "alice".into()),
+        client: "p-E==".into(),
+        info: offset.is_multiple_of(2).then(|| r#"{"a":1}"#.to_owned()),
+    });
+    Entry { offset, at: AT + i64::try_from(offset).unwrap(), kept }
+}
+
+async fn a_place_is_filled_once(store: &impl Store) {
+    let room = channel("room:#place");
+    let put = async |epoch, entry| store.put_entry(&room, epoch, &entry, AT / 1000 + 60).await.unwrap();
+    assert!(put("e1", entry(1, Some("1"))).await);
+    assert!(put("e1", entry(1, Some("1"))).await, "a second try finds its own");
+    assert!(!put("e1", entry(1, None)).await, "a publication is not closed");
+    assert!(put("e1", entry(2, None)).await);
+    assert!(put("e1", entry(2, None)).await, "closed by somebody else");
+    assert!(!put("e1", entry(2, Some("2"))).await, "a closed place is not filled");
+    assert!(put("e2", entry(2, Some("2"))).await, "another epoch has places of its own");
+    let page = store.entries(&room, "e1", 1..=2, false).await.unwrap();
+    assert_eq!(page, Page { entries: vec![entry(1, Some("1")), entry(2, None)], more: false });
+}
+
+async fn history_is_read_from_either_end(store: &impl Store) {
+    let room = channel("room:history");
+    // Four of these are more than a page.
+    let data = format!("\"{}\"", "x".repeat(300_000));
+    for offset in [8, 9, 10, 11, 12] {
+        assert!(store.put_entry(&room, "e", &entry(offset, Some(&data)), AT / 1000).await.unwrap());
+    }
+    let read = async |first, last, reverse| {
+        let page = store.entries(&room, "e", first..=last, reverse).await.unwrap();
+        assert!(page.entries.iter().all(|read| *read == entry(read.offset, Some(&data))));
+        (page.entries.iter().map(|entry| entry.offset).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(read(9, 10, false).await, (vec![9, 10], false));
+    assert_eq!(read(1, 10, false).await, (vec![8, 9, 10], false));
+    assert_eq!(read(9, 10, true).await, (vec![10, 9], false));
+    assert_eq!(read(5, 4, false).await, (vec![], false), "an empty range is not asked for");
+    assert_eq!(read(13, u64::MAX, false).await, (vec![], false));
+    assert_eq!(read(8, 12, false).await, (vec![8, 9, 10], true));
+    assert_eq!(read(8, 12, true).await, (vec![12, 11, 10], true));
 }
 
 #[tokio::test]

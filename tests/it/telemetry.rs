@@ -34,15 +34,16 @@ async fn life(options: Options) -> (Vec<Value>, Vec<Value>) {
     client
         .ask("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"room:secret-plans\"}}")
         .await;
+    client.text().await;
     client.send(r#"{"id":3,"publish":{"channel":"room:secret-plans","data":"attack at dawn"}}"#).await;
     client.text().await;
     client.text().await;
     client.close(None).await;
     let four = |lines: &[Value]| (lines.len() == 4).then(|| lines.to_vec());
     let functions = stack.logs().wait("/aws/lambda", four).await;
-    // The publication's callback has a line of its own.
-    let five = |lines: &[Value]| (lines.len() == 5).then(|| lines.to_vec());
-    let access = stack.logs().wait("/access", five).await;
+    // The replies' callback and the publication's have lines of their own.
+    let six = |lines: &[Value]| (lines.len() == 6).then(|| lines.to_vec());
+    let access = stack.logs().wait("/access", six).await;
     stack.stop().await;
     (access, functions)
 }
@@ -54,7 +55,7 @@ fn of<'a>(lines: &'a [Value], event_type: &str) -> Vec<&'a Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_has_one_line_in_each_log_and_the_two_agree() {
     let (access, functions) = life(Options::default()).await;
-    for (event, count) in [("CONNECT", 1), ("MESSAGE", 2), ("DISCONNECT", 1), ("CONNECTION_API", 1)] {
+    for (event, count) in [("CONNECT", 1), ("MESSAGE", 2), ("DISCONNECT", 1), ("CONNECTION_API", 2)] {
         assert_eq!(of(&access, event).len(), count, "{event} in the access log");
     }
     for line in &access {
@@ -119,6 +120,10 @@ async fn wide_events_tell_what_was_done_and_never_what_was_said() {
     let [first, second] = of(&functions, "MESSAGE")[..] else { panic!("two messages") };
     assert_eq!((&first["command"], &first["Commands"]), (&"connect,subscribe".into(), &2.into()));
     assert_eq!(first["channelNamespace"], "room");
+    assert_eq!((&first["RecoveredPublications"], &first["RecoveryFailed"]), (&0.into(), &0.into()));
+    // A member, the subscription in the connection's row, its greeting; and the channel begins.
+    assert_eq!(first["WriteUnits"], 4);
+    assert_eq!(second["WriteUnits"], 2, "a publication moves the head and is kept");
     for (metric, value) in [
         ("PublicationsIn", 1),
         ("PublicationBytes", 16),

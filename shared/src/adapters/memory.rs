@@ -4,6 +4,7 @@
 //! turns sees every order of their calls; one that is dropped there has crashed between two.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +13,17 @@ use bytes::Bytes;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
+use crate::model::history::{Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
 use crate::model::{self, Connection, Member};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
-    GreetConnection, ListMembers, OpenConnection, Post, PostToConnection, PutIndex, ReadConnection,
-    RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
+    AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
+    GreetConnection, ListMembers, OpenConnection, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
+    ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
 };
+
+/// Bytes of one answer to a Query.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// A table and the sockets of one stage, in memory. Clones are the same ones.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +35,9 @@ struct State {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Member and device rows with their hour.
     index: BTreeMap<Key, i64>,
+    heads: BTreeMap<Channel, Head>,
+    /// By channel, epoch and offset.
+    history: BTreeMap<(Channel, String, u64), Entry>,
     /// What every call of the table gets instead of an answer.
     fault: Option<StoreError>,
     /// Sockets that answer 410.
@@ -59,6 +67,20 @@ impl Memory {
     #[must_use]
     pub fn index(&self) -> BTreeMap<Key, i64> {
         self.state().index.clone()
+    }
+
+    /// What stands in a channel's history, of all its epochs.
+    #[must_use]
+    pub fn history(&self, channel: &Channel) -> Vec<Entry> {
+        let state = self.state();
+        state.history.iter().filter(|((of, ..), _)| of == channel).map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// Deletes all of a channel's rows, as if its time to live had passed.
+    pub fn forget_channel(&self, channel: &Channel) {
+        let mut state = self.state();
+        state.heads.remove(channel);
+        state.history.retain(|(of, ..), _| of != channel);
     }
 
     /// What was posted so far, in order.
@@ -269,6 +291,76 @@ impl ListMembers for Memory {
         })
         .await
     }
+}
+
+impl AdvanceHead for Memory {
+    async fn advance(&self, channel: &Channel, step: &Step<'_>) -> Result<Head, StoreError> {
+        self.table(|state| {
+            let new = || Head { epoch: step.new_epoch.to_owned(), offset: 0, moved_at: 0 };
+            let head = state.heads.entry(channel.clone()).or_insert_with(new);
+            head.offset += step.by;
+            head.moved_at = step.now_ms;
+            head.clone()
+        })
+        .await
+    }
+}
+
+impl ReadHead for Memory {
+    async fn head(&self, channel: &Channel) -> Result<Option<Head>, StoreError> {
+        self.table(|state| state.heads.get(channel).cloned()).await
+    }
+}
+
+impl PutEntry for Memory {
+    async fn put_entry(
+        &self,
+        channel: &Channel,
+        epoch: &str,
+        entry: &Entry,
+        _ttl: i64,
+    ) -> Result<bool, StoreError> {
+        let key = (channel.clone(), epoch.to_owned(), entry.offset);
+        self.table(|state| {
+            let there = state.history.entry(key).or_insert_with(|| entry.clone());
+            there.kept.is_some() == entry.kept.is_some()
+        })
+        .await
+    }
+}
+
+impl ReadHistory for Memory {
+    async fn entries(
+        &self,
+        channel: &Channel,
+        epoch: &str,
+        offsets: RangeInclusive<u64>,
+        reverse: bool,
+    ) -> Result<Page, StoreError> {
+        if offsets.is_empty() {
+            return Ok(Page::default());
+        }
+        let at = |offset: &u64| (channel.clone(), epoch.to_owned(), *offset);
+        self.table(|state| {
+            let rows = state.history.range(at(offsets.start())..=at(offsets.end())).map(|(_, entry)| entry);
+            if reverse { page(rows.rev()) } else { page(rows) }
+        })
+        .await
+    }
+}
+
+/// As many as DynamoDB would give at once, roughly: the sizes of keys and numbers are left out.
+fn page<'a>(rows: impl Iterator<Item = &'a Entry>) -> Page {
+    let (mut page, mut bytes) = (Page::default(), 0);
+    for entry in rows {
+        bytes += entry.kept.as_ref().map_or(0, |kept| kept.data.len());
+        if bytes > PAGE_BYTES {
+            page.more = true;
+            break;
+        }
+        page.entries.push(entry.clone());
+    }
+    page
 }
 
 impl PostToConnection for Memory {

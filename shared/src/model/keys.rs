@@ -68,6 +68,25 @@ pub fn device(user: &UserId, connection: &ConnectionId) -> Key {
     Key { partition: format!("U#{user}"), sort: connection.to_string() }
 }
 
+/// The row that counts a channel's publications.
+#[must_use]
+pub fn head(channel: &Channel) -> Key {
+    Key { partition: format!("R#{channel}"), sort: "H".to_owned() }
+}
+
+/// The partition of the publications of one epoch of a channel. With the epoch in it, a channel
+/// that is forgotten and begins again never meets what DynamoDB has not deleted yet.
+#[must_use]
+pub fn history(channel: &Channel, epoch: &str) -> String {
+    format!("H#{channel}#{epoch}")
+}
+
+/// The sort key of a publication: offsets sort as numbers do.
+#[must_use]
+pub fn offset(offset: u64) -> String {
+    format!("{offset:020}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,11 +7,15 @@
 //! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription, `at` connect time (ms) |
 //! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x` |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
+//! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms) |
+//! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |
 //!
-//! The connection row is the authority: it says which of the others should exist. `x` (seconds)
-//! is the hour after which a row counts as gone, whether DynamoDB has deleted it or not.
+//! Every row that expires has `ttl`. The connection row is the authority: it says which members
+//! and devices should exist. `x` (seconds) is the hour after which they count as gone, whether
+//! DynamoDB has deleted them or not; a publication's is its `t` and the namespace's `history_ttl`.
 
 pub mod connection;
+pub mod history;
 pub mod keys;
 
 pub use connection::{Connection, State};

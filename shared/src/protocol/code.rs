@@ -30,6 +30,8 @@ pub enum ErrorCode {
     TokenExpired,
     /// The platform asked to slow down.
     TooManyRequests,
+    /// The place in a channel's history that was asked for is not there any more.
+    UnrecoverablePosition,
 }
 
 impl ErrorCode {
@@ -48,6 +50,7 @@ impl ErrorCode {
             Self::NotAvailable => 108,
             Self::TokenExpired => 109,
             Self::TooManyRequests => 111,
+            Self::UnrecoverablePosition => 112,
         }
     }
 
@@ -66,6 +69,7 @@ impl ErrorCode {
             Self::NotAvailable => "not available",
             Self::TokenExpired => "token expired",
             Self::TooManyRequests => "too many requests",
+            Self::UnrecoverablePosition => "unrecoverable position",
         }
     }
 
@@ -102,6 +106,9 @@ impl DisconnectCode {
     /// The connection's token has expired and was not refreshed: the client library connects
     /// again with another.
     pub const EXPIRED: Self = Self { code: 3005, reason: "connection expired" };
+    /// It is not sure that the client has what it was promised: the client library connects again
+    /// and recovers.
+    pub const INSUFFICIENT_STATE: Self = Self { code: 3010, reason: "insufficient state" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::code::ErrorCode;
 use super::command::{Command, Method};
-use super::reply::{Push, Reply};
+use super::reply::{Publication, Push, Reply};
 
 /// Commands that one frame may carry.
 pub const MAX_COMMANDS: usize = 64;
@@ -126,6 +126,13 @@ pub fn encode_push(push: &Push<'_>) -> String {
     frame
 }
 
+/// A publication as replies and pushes hold it.
+#[must_use]
+pub fn encode_publication(publication: &Publication<'_>) -> Box<RawValue> {
+    // It always serialises, as replies do.
+    serde_json::value::to_raw_value(publication).unwrap_or_default()
+}
+
 fn append_json(frame: &mut String, value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
         Ok(json) => frame.push_str(&json),
@@ -216,6 +223,7 @@ fn method(name: &'static str, content: &str) -> Result<Method, serde_json::Error
         "subscribe" => Method::Subscribe(serde_json::from_str(content)?),
         "unsubscribe" => Method::Unsubscribe(serde_json::from_str(content)?),
         "publish" => Method::Publish(serde_json::from_str(content)?),
+        "history" => Method::History(serde_json::from_str(content)?),
         "presence" => Method::Presence(serde_json::from_str(content)?),
         "presence_stats" => Method::PresenceStats(serde_json::from_str(content)?),
         "refresh" => Method::Refresh(serde_json::from_str(content)?),
@@ -230,7 +238,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, proptest};
 
     use super::*;
-    use crate::protocol::reply::{ConnectResult, Empty, Lease, ReplyBody};
+    use crate::protocol::reply::{ConnectResult, Lease, ReplyBody, SubscribeResult};
 
     /// A frame's commands, one line each: `id name`, or `id !code`; or the bad frame's words.
     #[track_caller]
@@ -283,7 +291,7 @@ mod tests {
 
     #[test]
     fn commands_of_the_protocol_that_are_not_offered_keep_their_names() {
-        check(r#"{"id":3,"history":{"channel":"room:1"}}"#, "3 history");
+        check(r#"{"id":3,"rpc":{"method":"x"}}"#, "3 rpc");
     }
 
     #[test]
@@ -317,7 +325,7 @@ mod tests {
         let connect = ConnectResult { client, version: "0", lease, ping: 0, pong: false };
         let replies = [
             Reply { id: 1, body: ReplyBody::Connect(connect) },
-            Reply { id: 2, body: ReplyBody::Subscribe(Empty {}) },
+            Reply { id: 2, body: ReplyBody::Subscribe(SubscribeResult::default()) },
             Reply::error(3, ErrorCode::PermissionDenied),
             Reply::error(4, ErrorCode::Internal),
         ];

@@ -23,6 +23,8 @@ pub enum Method {
     Unsubscribe(Unsubscribe),
     /// Sends data to a channel's subscribers.
     Publish(Publish),
+    /// Asks for what a channel's history holds.
+    History(History),
     /// Asks who is subscribed to a channel.
     Presence(Presence),
     /// Asks how many are.
@@ -46,6 +48,7 @@ impl Method {
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
             Self::Publish(_) => "publish",
+            Self::History(_) => "history",
             Self::Presence(_) => "presence",
             Self::PresenceStats(_) => "presence_stats",
             Self::Refresh(_) => "refresh",
@@ -62,6 +65,7 @@ impl Method {
             Self::Subscribe(command) => Some(&command.channel),
             Self::Unsubscribe(command) => Some(&command.channel),
             Self::Publish(command) => Some(&command.channel),
+            Self::History(command) => Some(&command.channel),
             Self::Presence(command) | Self::PresenceStats(command) => Some(&command.channel),
             Self::Connect(_) | Self::Refresh(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
         }
@@ -88,6 +92,45 @@ pub struct Subscribe {
     /// A subscription JWT; empty when the client has none.
     #[serde(default)]
     pub token: String,
+    /// Whether the client wants to be able to recover, where the namespace does not force it.
+    #[serde(default)]
+    pub recoverable: bool,
+    /// Whether the client asks for what was published after `offset`.
+    #[serde(default)]
+    pub recover: bool,
+    /// The epoch of `offset`.
+    #[serde(default)]
+    pub epoch: String,
+    /// The last offset that the client has.
+    #[serde(default)]
+    pub offset: u64,
+}
+
+/// Content of `history`.
+#[derive(Debug, Default, Deserialize)]
+pub struct History {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+    /// Publications that are wanted: none for `0`, all for a negative number.
+    #[serde(default)]
+    pub limit: i32,
+    /// After which place, or before which in reverse; from the end of the history when absent.
+    pub since: Option<Position>,
+    /// The newest first.
+    #[serde(default)]
+    pub reverse: bool,
+}
+
+/// A place in a channel's sequence, as the protocol writes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Position {
+    /// The offset; `0` stands before the first publication.
+    #[serde(default)]
+    pub offset: u64,
+    /// Which sequence it belongs to.
+    #[serde(default)]
+    pub epoch: String,
 }
 
 /// Content of `unsubscribe`.

@@ -35,11 +35,13 @@ pub enum ReplyBody {
     /// The client is known.
     Connect(ConnectResult),
     /// The subscription holds: publications from now on arrive.
-    Subscribe(Empty),
+    Subscribe(SubscribeResult),
     /// The subscription is gone.
     Unsubscribe(Empty),
     /// The publication was handed to the subscribers that were there.
     Publish(Empty),
+    /// What the history holds.
+    History(HistoryResult),
     /// Who is subscribed.
     Presence(PresenceResult),
     /// How many are.
@@ -92,6 +94,48 @@ impl ConnectResult {
     pub fn new(client: &str, lease: Lease) -> Self {
         Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), lease, ping: 0, pong: false }
     }
+}
+
+/// Content of the reply to `subscribe`; empty for a channel without a position.
+#[derive(Debug, Default, Serialize)]
+pub struct SubscribeResult {
+    /// The client may ask for what it has missed when it comes back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recoverable: bool,
+    /// The reply tells a position.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub positioned: bool,
+    /// The position: publications above it arrive from now on.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Place>,
+    /// The client has asked for what it has missed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_recovering: bool,
+    /// Nothing is missing between the client's position and this one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
+    /// What the client has missed, up to the position.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Box<RawValue>>,
+}
+
+/// A place in a channel's sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Which sequence: a channel that is forgotten begins another one.
+    pub epoch: String,
+    /// Publications are counted from 1.
+    pub offset: u64,
+}
+
+/// Content of the reply to `history`.
+#[derive(Debug, Serialize)]
+pub struct HistoryResult {
+    /// In the order that was asked for.
+    pub publications: Vec<Box<RawValue>>,
+    /// The end of the history.
+    #[serde(flatten)]
+    pub position: Place,
 }
 
 /// Content of the reply to `presence`.
@@ -165,6 +209,14 @@ pub enum Push<'a> {
         #[serde(rename = "pub")]
         publication: Publication<'a>,
     },
+    /// One that was kept, as [`super::codec::encode_publication`] has written it.
+    Kept {
+        /// The channel's name.
+        channel: &'a str,
+        /// What was published.
+        #[serde(rename = "pub")]
+        publication: &'a RawValue,
+    },
     /// The client shall close.
     Disconnect {
         /// Why.
@@ -175,6 +227,9 @@ pub enum Push<'a> {
 /// What was published, and by whom.
 #[derive(Debug, Serialize)]
 pub struct Publication<'a> {
+    /// Its place in the channel, where the channel has a history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// The publisher's JSON, as it came.
     pub data: &'a RawValue,
     /// Who published.

@@ -8,31 +8,29 @@ use crate::clock::Clock;
 use crate::ids::{ConnectionId, SubscriptionId};
 use crate::model::{Connection, State};
 use crate::ports::{
-    AddSubscription, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex, GreetConnection,
-    ListMembers, Post, PostToConnection, PutIndex, ReadConnection, RefreshConnection, RemoveSubscription,
-    StoreError,
+    AddSubscription, AdvanceHead, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex,
+    GreetConnection, ListMembers, Post, PostToConnection, PutEntry, PutIndex, ReadConnection, ReadHead,
+    ReadHistory, RefreshConnection, RemoveSubscription, StoreError,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
-use crate::protocol::command::Publish;
-use crate::protocol::reply::Empty;
+use crate::protocol::command::{Publish, Subscribe};
+use crate::protocol::reply::{Empty, SubscribeResult};
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
 use super::deliver::{Delivery, count, deliver};
 use super::forget::forget;
 use super::greet::{greet, refresh};
+use super::history::{Track, history};
+use super::outbox::{NOTHING, Outbox};
 use super::presence::{presence, presence_stats};
 use super::publish::accept;
-use super::subscribe::{subscribe, unsubscribe};
+use super::recover::{Promise, begin, catch_up};
+use super::subscribe::{leave, subscribe, unsubscribe};
 use super::{Failure, Settings};
 
 /// The time for telling a client to go away.
 const KICK_WITHIN: Duration = Duration::from_secs(2);
-
-/// The protocol's ping of a server. It is sent where there is nothing to reply: whether API
-/// Gateway sends an empty frame for an answer without a body is not documented, and client
-/// libraries cannot read one.
-const NOTHING: &str = "{}";
 
 /// What a frame may do to the table.
 pub trait FrameStore:
@@ -46,6 +44,10 @@ pub trait FrameStore:
     + ExtendIndex
     + DeleteIndex
     + ListMembers
+    + AdvanceHead
+    + ReadHead
+    + PutEntry
+    + ReadHistory
     + Sync
 {
 }
@@ -61,6 +63,10 @@ impl<T> FrameStore for T where
         + ExtendIndex
         + DeleteIndex
         + ListMembers
+        + AdvanceHead
+        + ReadHead
+        + PutEntry
+        + ReadHistory
         + Sync
 {
 }
@@ -114,7 +120,7 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
     };
     record.commands = count(commands.len());
     record.command = Some(names(&commands));
-    let mut connection = match frames.store.read(&request.connection).await {
+    let connection = match frames.store.read(&request.connection).await {
         Ok(Some(connection)) if connection.state == State::Open => connection,
         Ok(_) => {
             let cause = "there is no open row of the connection";
@@ -122,37 +128,85 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
         }
         Err(error) => return refuse_all(&commands, &error, record),
     };
-    let mut replies = Vec::with_capacity(commands.len());
-    for (position, command) in commands.into_iter().enumerate() {
-        let id = command.as_ref().map_or_else(|refused| refused.id, |command| command.id);
-        match frames.run(&request, &mut connection, position, command, record).await {
-            Ok(Some(body)) => replies.push(Reply { id, body }),
-            Ok(None) => {}
-            Err(Failure::Command(code, cause)) => {
-                record.command_errors += 1;
-                note_error(record, code, &cause);
-                replies.push(Reply::error(id, code));
-            }
-            Err(Failure::Store(error)) => replies.push(Reply::error(id, note_store_error(record, &error))),
-            Err(Failure::Connection(code, cause)) => {
-                return frames.kick(&request, code, &cause, record).await;
-            }
-        }
+    let outbox = Outbox::new(frames.callbacks, &request.connection, request.deadline);
+    let mut session = Session { request: &request, connection, outbox, promises: Vec::new() };
+    if let Err((code, cause)) = frames.carry_out(&mut session, commands, record).await {
+        return frames.kick(&request, code, &cause, record).await;
     }
-    record.sender.clone_from(&connection.user);
-    if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
+    record.sender.clone_from(&session.connection.user);
+    session.outbox.answer()
 }
 
+/// What is known of the client while its frame is carried out.
+#[derive(Debug)]
+struct Session<'a, C> {
+    request: &'a Request,
+    connection: Connection,
+    outbox: Outbox<'a, C>,
+    /// Subscriptions with a position whose replies are in the outbox.
+    promises: Vec<Promise>,
+}
+
+/// Why the client is told to go away.
+type Ended = (DisconnectCode, String);
+
 impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
+    /// Carries out the commands and puts what comes of them into the outbox.
+    async fn carry_out(
+        &self,
+        session: &mut Session<'_, C>,
+        commands: Vec<Result<Command, Refused>>,
+        record: &mut FrameRecord,
+    ) -> Result<(), Ended> {
+        for (position, command) in commands.into_iter().enumerate() {
+            let id = command.as_ref().map_or_else(|refused| refused.id, |command| command.id);
+            // Replies to several subscribes are posted together; what comes then waits for it.
+            if !matches!(&command, Ok(Command { method: Method::Subscribe(_), .. })) {
+                self.keep_promises(session, record).await?;
+            }
+            let reply = match self.run(session, position, command, record).await {
+                Ok(Some(body)) => Reply { id, body },
+                Ok(None) => continue,
+                Err(Failure::Command(code, cause)) => {
+                    record.command_errors += 1;
+                    note_error(record, code, &cause);
+                    Reply::error(id, code)
+                }
+                Err(Failure::Store(error)) => Reply::error(id, note_store_error(record, &error)),
+                Err(Failure::Connection(code, cause)) => return Err((code, cause)),
+            };
+            session.outbox.line(&encode(&[reply])).await.map_err(|failure| ended(failure, record))?;
+        }
+        self.keep_promises(session, record).await
+    }
+
+    /// Sends the replies to subscribes with a position, and what came while they were made.
+    async fn keep_promises(
+        &self,
+        session: &mut Session<'_, C>,
+        record: &mut FrameRecord,
+    ) -> Result<(), Ended> {
+        if session.promises.is_empty() {
+            return Ok(());
+        }
+        session.outbox.post().await.map_err(|failure| ended(failure, record))?;
+        for promise in session.promises.drain(..) {
+            let caught_up = catch_up(self.store, &mut session.outbox, &promise).await;
+            let sent = caught_up.map_err(|failure| ended(failure, record))?;
+            record.recovered_publications += if promise.recovering { sent } else { 0 };
+        }
+        Ok(())
+    }
+
     /// Carries out one command; `None` wants no reply.
     async fn run(
         &self,
-        request: &Request,
-        connection: &mut Connection,
+        session: &mut Session<'_, C>,
         position: usize,
         command: Result<Command, Refused>,
         record: &mut FrameRecord,
     ) -> Result<Option<ReplyBody>, Failure> {
+        let Session { request, connection, .. } = session;
         let command = command.map_err(|refused| Failure::Command(refused.code, refused.cause))?;
         if !connection.greeted && !matches!(command.method, Method::Connect(_)) {
             let cause = format!("{} before connect", command.method.name());
@@ -170,15 +224,19 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 refresh(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
             }
             Method::Subscribe(command) => {
-                let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
-                subscribe(self.store, self.settings, connection, &command, subscription).await?;
-                Ok(Some(ReplyBody::Subscribe(Empty {})))
+                let result = self.subscribe(session, position, &command, record).await?;
+                Ok(Some(ReplyBody::Subscribe(result)))
             }
             Method::Unsubscribe(command) => {
                 unsubscribe(self.store, connection, &command).await?;
                 Ok(Some(ReplyBody::Unsubscribe(Empty {})))
             }
             Method::Publish(command) => self.publish(request, connection, &command, record).await.map(Some),
+            Method::History(command) => {
+                let hour = (request.message.as_str(), self.clock);
+                let result = history(self.store, self.settings, connection, &command, hour).await?;
+                Ok(Some(ReplyBody::History(result)))
+            }
             Method::Presence(command) => {
                 let now_s = self.clock.now_s();
                 let result = presence(self.store, self.settings, connection, &command.channel, now_s).await?;
@@ -198,6 +256,39 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         }
     }
 
+    async fn subscribe(
+        &self,
+        session: &mut Session<'_, C>,
+        position: usize,
+        command: &Subscribe,
+        record: &mut FrameRecord,
+    ) -> Result<SubscribeResult, Failure> {
+        let Session { request, connection, promises, .. } = session;
+        let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
+        let (channel, namespace) =
+            subscribe(self.store, self.settings, connection, command, subscription).await?;
+        let wanted = namespace.force_recovery || command.recoverable || command.recover;
+        let Some(retention) = namespace.retention().filter(|_| wanted) else {
+            return Ok(SubscribeResult::default());
+        };
+        let track = Track { channel: &channel, retention, message: &request.message, clock: self.clock };
+        match begin(self.store, track, command).await {
+            Ok((result, promise)) => {
+                record.recovered_publications += count(result.publications.len());
+                record.recovery_failed += u64::from(result.was_recovering && !result.recovered);
+                promises.push(promise);
+                Ok(result)
+            }
+            Err(failure) => {
+                // The client tries again, and must not find that it is subscribed already.
+                leave(self.store, connection, &channel).await.map_err(|error| {
+                    Failure::Connection(DisconnectCode::INSUFFICIENT_STATE, error.to_string())
+                })?;
+                Err(failure)
+            }
+        }
+    }
+
     async fn publish(
         &self,
         request: &Request,
@@ -206,12 +297,22 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         record: &mut FrameRecord,
     ) -> Result<ReplyBody, Failure> {
         let accepted = accept(self.settings, publisher, command)?;
-        let members = self.store.members(&accepted.channel, self.clock.now_s()).await?;
+        let (channel, message) = (&accepted.channel, request.message.as_str());
+        // The head moves before the members are read: whoever subscribes meanwhile either has a
+        // position below this publication or is among them.
+        let offset = match accepted.retention {
+            Some(retention) => {
+                let track = Track { channel, retention, message, clock: self.clock };
+                Some(track.append(self.store, accepted.kept()).await?)
+            }
+            None => None,
+        };
+        let members = self.store.members(channel, self.clock.now_s()).await?;
         record.publications += 1;
-        record.publication_bytes += count(accepted.data_bytes);
+        record.publication_bytes += count(accepted.data_bytes());
         let delivery = Delivery {
-            channel: &accepted.channel,
-            frame: &accepted.frame,
+            channel,
+            frame: &accepted.frame(offset),
             members: &members,
             deadline: request.deadline,
         };
@@ -252,6 +353,18 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         let Some(channel) = command.method.channel().and_then(crate::channel::Channel::parse) else { return };
         if record.channel_namespace.is_none() && self.settings.namespaces.of(&channel).is_some() {
             record.channel_namespace = Some(channel.namespace().to_owned());
+        }
+    }
+}
+
+/// A client that may have missed something has to connect again.
+fn ended(failure: Failure, record: &mut FrameRecord) -> Ended {
+    match failure {
+        Failure::Connection(code, cause) => (code, cause),
+        Failure::Command(_, cause) => (DisconnectCode::INSUFFICIENT_STATE, cause),
+        Failure::Store(error) => {
+            record.internal_error = true;
+            (DisconnectCode::INSUFFICIENT_STATE, error.to_string())
         }
     }
 }

@@ -14,8 +14,11 @@ pub mod deliver;
 pub mod forget;
 pub mod frame;
 pub mod greet;
+pub mod history;
+pub mod outbox;
 pub mod presence;
 pub mod publish;
+pub mod recover;
 pub mod subscribe;
 #[cfg(test)]
 mod tests;

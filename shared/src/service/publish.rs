@@ -1,9 +1,11 @@
 //! `publish`: sends data to everyone who is subscribed to a channel.
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Retention};
 use crate::model::Connection;
+use crate::model::history::Kept;
 use crate::protocol::codec::encode_push;
 use crate::protocol::command::Publish;
 use crate::protocol::reply::{ClientInfo, Publication};
@@ -14,24 +16,59 @@ use super::{Failure, Settings, subscribe};
 /// Bytes that a frame to a client may have: API Gateway's limit of a message, in either direction.
 pub const MAX_FRAME: usize = 128 * 1024;
 
-/// A publication that is accepted: the frame to send, and where.
+/// Bytes that are kept free around a publication that a history holds: a reply to `history` has
+/// more around it than a push.
+const REPLY_ROOM: usize = 256;
+
+/// A publication that is accepted.
 #[derive(Debug)]
-pub struct Accepted {
-    /// The channel.
+pub struct Accepted<'a> {
+    /// Where to.
     pub channel: Channel,
-    /// The frame that every member gets.
-    pub frame: Bytes,
-    /// Bytes of the publisher's data.
-    pub data_bytes: usize,
+    /// What is kept of it.
+    pub retention: Option<Retention>,
+    publisher: &'a Connection,
+    data: &'a RawValue,
 }
 
-/// Checks a publication and makes its frame.
+impl Accepted<'_> {
+    /// The frame that every member gets.
+    #[must_use]
+    pub fn frame(&self, offset: Option<u64>) -> Bytes {
+        let Connection { id, user, info, .. } = self.publisher;
+        let user = user.as_ref().map_or("", |user| user.as_str());
+        // What is in the row was JSON when the token was checked.
+        let conn_info = info.as_deref().and_then(|info| serde_json::from_str(info).ok());
+        let info = ClientInfo { user, client: id.as_str(), conn_info };
+        let publication = Publication { offset, data: self.data, info };
+        encode_push(&Push::Publication { channel: self.channel.as_str(), publication }).into()
+    }
+
+    /// What the history keeps.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let Connection { id, user, info, .. } = self.publisher.clone();
+        Kept { data: self.data.get().to_owned(), user, client: id, info }
+    }
+
+    /// Bytes of the publisher's data.
+    #[must_use]
+    pub fn data_bytes(&self) -> usize {
+        self.data.get().len()
+    }
+}
+
+/// Checks a publication.
 ///
 /// # Errors
 /// What the client is told: the channel's own faults, [`ErrorCode::PermissionDenied`],
 /// [`ErrorCode::BadRequest`] without data, [`ErrorCode::LimitExceeded`] when the frame would be
 /// larger than API Gateway sends.
-pub fn accept(settings: &Settings, publisher: &Connection, command: &Publish) -> Result<Accepted, Failure> {
+pub fn accept<'a>(
+    settings: &Settings,
+    publisher: &'a Connection,
+    command: &'a Publish,
+) -> Result<Accepted<'a>, Failure> {
     let (channel, namespace) = subscribe::channel(&command.channel, settings)?;
     let subscribed = publisher.subscriptions.contains_key(&channel);
     if !(namespace.allow_publish_for_client || subscribed && namespace.allow_publish_for_subscriber) {
@@ -40,17 +77,12 @@ pub fn accept(settings: &Settings, publisher: &Connection, command: &Publish) ->
     let Some(data) = command.data.as_deref() else {
         return Err(Failure::command(ErrorCode::BadRequest, "a publication needs data"));
     };
-    let user = publisher.user.as_ref().map_or("", |user| user.as_str());
-    // What is in the row was JSON when the token was checked.
-    let conn_info = publisher.info.as_deref().and_then(|info| serde_json::from_str(info).ok());
-    let info = ClientInfo { user, client: publisher.id.as_str(), conn_info };
-    let frame = encode_push(&Push::Publication {
-        channel: channel.as_str(),
-        publication: Publication { data, info },
-    });
-    if frame.len() > MAX_FRAME {
-        let cause = format!("the frame has {} bytes, {MAX_FRAME} may be sent", frame.len());
+    let accepted = Accepted { channel, retention: namespace.retention(), publisher, data };
+    let (offset, room) = accepted.retention.map_or((None, 0), |_| (Some(u64::MAX), REPLY_ROOM));
+    let (bytes, most) = (accepted.frame(offset).len(), MAX_FRAME - room);
+    if bytes > most {
+        let cause = format!("the frame has {bytes} bytes, {most} may be sent");
         return Err(Failure::command(ErrorCode::LimitExceeded, cause));
     }
-    Ok(Accepted { channel, frame: frame.into(), data_bytes: data.get().len() })
+    Ok(accepted)
 }

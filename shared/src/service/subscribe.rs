@@ -6,6 +6,7 @@ use crate::model::Connection;
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::ports::{
     AddSubscription, Conditional, DeleteIndex, PutIndex, ReadConnection, Refusal, RemoveSubscription,
+    StoreError,
 };
 use crate::protocol::command::{Subscribe, Unsubscribe};
 use crate::protocol::{DisconnectCode, ErrorCode};
@@ -38,7 +39,7 @@ pub async fn subscribe(
     connection: &mut Connection,
     command: &Subscribe,
     subscription: SubscriptionId,
-) -> Result<(), Failure> {
+) -> Result<(Channel, Namespace), Failure> {
     let (channel, namespace) = channel(&command.channel, settings)?;
     if !command.token.is_empty() {
         return Err(Failure::command(ErrorCode::PermissionDenied, "no subscription token is expected"));
@@ -65,8 +66,8 @@ pub async fn subscribe(
         store.delete_member(&channel, &connection.id, &subscription).await?;
     }
     added?.map_err(refused)?;
-    connection.subscriptions.insert(channel, subscription);
-    Ok(())
+    connection.subscriptions.insert(channel.clone(), subscription);
+    Ok((channel, namespace))
 }
 
 /// Writes the member row, then the connection's.
@@ -91,12 +92,24 @@ pub async fn unsubscribe(
 ) -> Result<(), Failure> {
     let channel = Channel::parse(&command.channel)
         .ok_or_else(|| Failure::command(ErrorCode::BadRequest, "the channel's name breaks the grammar"))?;
+    Ok(leave(store, connection, &channel).await?)
+}
+
+/// Ends the membership of a channel.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn leave(
+    store: &(impl RemoveSubscription + DeleteIndex),
+    connection: &mut Connection,
+    channel: &Channel,
+) -> Result<(), StoreError> {
     // The connection's row first: it is the authority, and what it does not list is deleted by
     // the subscription that wrote it, or expires.
-    if let Some(subscription) = store.remove(&connection.id, &channel).await? {
-        store.delete_member(&channel, &connection.id, &subscription).await?;
+    if let Some(subscription) = store.remove(&connection.id, channel).await? {
+        store.delete_member(channel, &connection.id, &subscription).await?;
     }
-    connection.subscriptions.remove(&channel);
+    connection.subscriptions.remove(channel);
     Ok(())
 }
 

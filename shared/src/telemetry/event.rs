@@ -208,6 +208,12 @@ pub struct FrameRecord {
     /// Their data.
     #[metrics(name = "PublicationBytes", unit = Byte)]
     pub publication_bytes: u64,
+    /// Publications that a client had missed and was given when it came back.
+    #[metrics(name = "RecoveredPublications", unit = Count)]
+    pub recovered_publications: u64,
+    /// Clients that were told that they have missed something that is not kept any more.
+    #[metrics(name = "RecoveryFailed", unit = Count)]
+    pub recovery_failed: u64,
     /// What the frame's callbacks did; absent when it made none.
     #[metrics(flatten)]
     pub callbacks: Option<CallbackRecord>,

@@ -110,7 +110,7 @@ test('errors are the protocol\'s own', async () => {
   const { client } = await connect();
   await assert.rejects(client.publish('nowhere:1', 1), { code: 102, message: 'unknown channel' });
   await assert.rejects(client.publish('room 1', 1), { code: 107, message: 'bad request' });
-  await assert.rejects(client.history('room:1'), { code: 108, message: 'not available' });
+  await assert.rejects(client.history('room:1'), { code: 103, message: 'permission denied' });
   await assert.rejects(client.rpc('dm', {}), { code: 108 });
   const refused = client.newSubscription('nowhere:1');
   const [context] = await new Promise((resolve) => {
@@ -178,6 +178,63 @@ test('a client that has lost its socket connects and subscribes again', async ()
   assert.equal((await heard).data, 'welcome back');
   alice.client.disconnect();
   bob.client.disconnect();
+});
+
+test('a client that comes back is given what it has missed', async () => {
+  const [alice, bob] = [await connect({ minReconnectDelay: 200, maxReconnectDelay: 400 }), await connect()];
+  const atAlice = alice.client.newSubscription('room:missed');
+  const heard = [];
+  atAlice.on('publication', ({ data, offset, info }) => heard.push({ data, offset, publisher: info.client }));
+  const first = new Promise((resolve) => atAlice.once('subscribed', resolve));
+  atAlice.subscribe();
+  const begin = await first;
+  assert.deepEqual([begin.recoverable, begin.positioned, begin.wasRecovering], [true, true, false]);
+  assert.equal(begin.streamPosition.offset, 0);
+
+  const live = publication(atAlice);
+  await bob.client.publish('room:missed', 'live');
+  await live;
+  const away = new Promise((resolve) => alice.client.once('connecting', resolve));
+  const again = new Promise((resolve) => atAlice.once('subscribed', resolve));
+  alice.sockets[0].terminate();
+  await away;
+  for (const n of [1, 2, 3]) await bob.client.publish('room:missed', { n });
+  const { wasRecovering, recovered } = await again;
+  assert.deepEqual({ wasRecovering, recovered }, { wasRecovering: true, recovered: true });
+
+  const next = new Promise((resolve) => atAlice.on('publication', ({ data }) => data === 'and on' && resolve()));
+  await bob.client.publish('room:missed', 'and on');
+  await next;
+  const { publisher } = heard[0];
+  assert.deepEqual(heard, ['live', { n: 1 }, { n: 2 }, { n: 3 }, 'and on'].map((data, at) => ({ data, offset: at + 1, publisher })));
+  alice.client.disconnect();
+  bob.client.disconnect();
+});
+
+test('history is read by limit, from a position, and in reverse', async () => {
+  const { client } = await connect();
+  const room = await subscribe(client, 'room:past');
+  const empty = await room.history();
+  assert.deepEqual([empty.publications, empty.offset], [[], 0]);
+  for (const n of [1, 2, 3, 4]) await room.publish(n);
+  const read = async (options) => (await room.history(options)).publications.map(({ offset, data }) => [offset, data]);
+  assert.deepEqual(await read({ limit: 2 }), [[1, 1], [2, 2]]);
+  assert.deepEqual(await read({ limit: 2, since: { offset: 2, epoch: empty.epoch } }), [[3, 3], [4, 4]]);
+  assert.deepEqual(await read({ limit: 3, reverse: true }), [[4, 4], [3, 3], [2, 2]]);
+  const { publications, offset, epoch } = await room.history({ limit: 0 });
+  assert.deepEqual([publications, offset, epoch], [[], 4, empty.epoch]);
+  await assert.rejects(room.history({ limit: 1, since: { offset: 1, epoch: 'other' } }), { code: 112, message: 'unrecoverable position' });
+  client.disconnect();
+});
+
+test('a position of another time is not recovered', async () => {
+  const { client } = await connect();
+  const subscription = client.newSubscription('room:old', { since: { offset: 7, epoch: 'another' } });
+  const subscribed = new Promise((resolve) => subscription.once('subscribed', resolve));
+  subscription.subscribe();
+  const { wasRecovering, recovered } = await subscribed;
+  assert.deepEqual({ wasRecovering, recovered }, { wasRecovering: true, recovered: false });
+  client.disconnect();
 });
 
 test('a client that publishes large frames is told the limit by API Gateway\'s close code', async () => {

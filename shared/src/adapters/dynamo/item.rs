@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::history::{Entry, Head, Kept};
 use crate::model::keys::{self, Key, PARTITION, SORT};
 use crate::model::{Connection, Member, State};
 
@@ -29,6 +30,16 @@ pub(super) const USER: &str = "u";
 pub(super) const INFO: &str = "i";
 /// The attribute of a token's expiry.
 pub(super) const TOKEN_EXPIRES: &str = "texp";
+/// The attribute of a head's last offset.
+pub(super) const SEQUENCE: &str = "seq";
+/// The attribute of a head's epoch.
+pub(super) const EPOCH: &str = "ep";
+/// The attribute of a publication's time, and of a head's last move.
+pub(super) const AT: &str = "t";
+/// The attribute that says that a reader has closed the place.
+pub(super) const VOID: &str = "void";
+const DATA: &str = "d";
+const CLIENT: &str = "c";
 const CONNECTED_AT: &str = "at";
 
 /// A whole number.
@@ -105,6 +116,50 @@ pub(super) fn to_member(row: &Item) -> Option<Member> {
     let (connection, subscription) = keys::to_member(text(SORT)?)?;
     let user = text(USER).map(|user| UserId::from(user.as_str()));
     Some(Member { connection, subscription, user, info: text(INFO).cloned() })
+}
+
+/// The head of a channel's sequence.
+pub(super) fn to_head(row: &Item) -> Option<Head> {
+    Some(Head {
+        epoch: row.get(EPOCH)?.as_s().ok()?.clone(),
+        offset: row.get(SEQUENCE)?.as_n().ok()?.parse().ok()?,
+        moved_at: row.get(AT)?.as_n().ok()?.parse().ok()?,
+    })
+}
+
+/// The row of an entry.
+pub(super) fn entry(partition: String, entry: &Entry, ttl: i64) -> Item {
+    let mut row = key(Key { partition, sort: keys::offset(entry.offset) });
+    row.insert(AT.to_owned(), number(entry.at));
+    row.insert(TTL.to_owned(), number(ttl));
+    match &entry.kept {
+        Some(kept) => {
+            insert_text(&mut row, DATA, Some(&kept.data));
+            insert_text(&mut row, USER, kept.user.as_ref());
+            insert_text(&mut row, CLIENT, Some(&kept.client));
+            insert_text(&mut row, INFO, kept.info.as_ref());
+        }
+        None => drop(row.insert(VOID.to_owned(), AttributeValue::Bool(true))),
+    }
+    row
+}
+
+/// The entry of a row.
+pub(super) fn to_entry(row: &Item) -> Option<Entry> {
+    let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
+    let kept = || {
+        Some(Kept {
+            data: text(DATA)?.clone(),
+            user: text(USER).map(|user| UserId::from(user.as_str())),
+            client: text(CLIENT)?.as_str().into(),
+            info: text(INFO).cloned(),
+        })
+    };
+    Some(Entry {
+        offset: text(SORT)?.parse().ok()?,
+        at: row.get(AT)?.as_n().ok()?.parse().ok()?,
+        kept: if row.contains_key(VOID) { None } else { Some(kept()?) },
+    })
 }
 
 fn index(at: Key, connection: &Connection) -> Item {

@@ -1,6 +1,7 @@
 //! The table in DynamoDB. No Scan, no secondary index, no transaction: single-row writes with
 //! conditions, and strongly consistent reads.
 
+mod history;
 mod item;
 mod write;
 

@@ -1,4 +1,4 @@
-//! The conditional writes of a connection's row.
+//! Conditional writes, and those of a connection's row.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -17,9 +17,9 @@ use crate::ports::{
     RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
 };
 
-/// A conditional write's outcome: the row's old image where it was asked for, or the row that
+/// A conditional write's outcome: the row's image where one was asked for, or the row that
 /// the condition met.
-enum Written {
+pub(super) enum Written {
     Done(Option<item::Item>),
     Refused(Option<item::Item>),
 }
@@ -41,7 +41,34 @@ impl Table {
         self.send(update).await.map(|_| ())
     }
 
-    fn update_row(&self, key: keys::Key, expression: &str) -> UpdateItemFluentBuilder {
+    /// Puts a row unless there is one.
+    pub(super) async fn put_new(&self, row: item::Item) -> Result<Written, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", keys::PARTITION)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match put.send().await {
+            Ok(output) => {
+                self.wrote(output.consumed_capacity());
+                Ok(Written::Done(None))
+            }
+            Err(error) => {
+                let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+                else {
+                    return Err(failed(&error));
+                };
+                self.refused();
+                Ok(Written::Refused(refused.item.clone()))
+            }
+        }
+    }
+
+    pub(super) fn update_row(&self, key: keys::Key, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
@@ -51,7 +78,7 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    async fn send(&self, update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
+    pub(super) async fn send(&self, update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
         match update.send().await {
             Ok(output) => {
                 self.wrote(output.consumed_capacity());
@@ -72,29 +99,7 @@ impl Table {
 
 impl OpenConnection for Table {
     async fn open(&self, connection: &Connection) -> Conditional {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item::connection(connection)))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", keys::PARTITION)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let written = match put.send().await {
-            Ok(output) => {
-                self.wrote(output.consumed_capacity());
-                Written::Done(None)
-            }
-            Err(error) => {
-                let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
-                else {
-                    return Err(failed(&error));
-                };
-                self.refused();
-                Written::Refused(refused.item.clone())
-            }
-        };
+        let written = self.put_new(item::connection(connection)).await?;
         conditional(&connection.id, written, |_| Refusal::Already)
     }
 }

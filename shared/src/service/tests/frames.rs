@@ -8,7 +8,7 @@ use crate::service::presence::MAX_LISTED;
 /// Runs a transcript on a fresh world with the connections `a`, `b` and `c` (user `carol`) open:
 /// `a> text` sends a frame, `a< text` is its answer, `a! text` what was posted to it meanwhile.
 #[track_caller]
-fn check(transcript: &str) {
+pub(super) fn check(transcript: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let world = World::new();
@@ -24,7 +24,9 @@ fn check(transcript: &str) {
             seen.push(line.to_owned());
             let posted = world.memory.posted().into_iter().skip(before);
             let mut posted: Vec<_> = posted
-                .map(|(to, frame)| format!("{to}! {}", String::from_utf8(frame.to_vec()).unwrap()))
+                .map(|(to, frame)| {
+                    format!("{to}! {}", String::from_utf8(frame.to_vec()).unwrap().replace('\n', "\\n"))
+                })
                 .collect();
             // Posts of one publication are in flight together: their order says nothing.
             posted.sort();
@@ -123,7 +125,7 @@ fn bad_commands_are_answered_and_the_connection_goes_on() {
         a> {"id":10,"unsubscribe":{"channel":"room:2"}}\n{"send":{"data":{}}}\n{"id":11,"ping":{}}
         a< {"id":10,"unsubscribe":{}}\n{"id":11,"ping":{}}
         a> {"send":{"data":{}}}
-        a< {}
+        a< {"push":{}}
         "#,
     );
 }
@@ -132,21 +134,23 @@ fn bad_commands_are_answered_and_the_connection_goes_on() {
 fn what_breaks_the_protocol_ends_the_connection() {
     let bad_request = r#"! {"push":{"disconnect":{"code":3501,"reason":"bad request"}}}"#;
     for (id, frame) in [("a", "hello"), ("a", r#"{"id":1,"subscribe":{"channel":"room:1"}}"#), ("b", "")] {
-        check(&format!("{id}> {frame}\n{id}{bad_request}\n{id}< {{}}").replace("b> \n", "b> {}\n"));
+        check(
+            &format!("{id}> {frame}\n{id}{bad_request}\n{id}< {{\"push\":{{}}}}").replace("b> \n", "b> {}\n"),
+        );
     }
     check(
         r#"
         a> {"id":1,"connect":{"token":"eyJ"}}
         a! {"push":{"disconnect":{"code":3500,"reason":"invalid token"}}}
-        a< {}
+        a< {"push":{}}
         nobody> {"id":1,"connect":{}}
         nobody! {"push":{"disconnect":{"code":3000,"reason":"connection closed"}}}
-        nobody< {}
+        nobody< {"push":{}}
         b> {"id":1,"connect":{}}
         b< {"id":1,"connect":{"client":"b","version":"0.1.0","ping":0,"pong":false}}
         b> {"id":2,"connect":{}}
         b! {"push":{"disconnect":{"code":3501,"reason":"bad request"}}}
-        b< {}
+        b< {"push":{}}
         "#,
     );
 }

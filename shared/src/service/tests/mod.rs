@@ -1,6 +1,8 @@
 //! The service over the ports in memory.
 
 mod frames;
+mod history;
+mod positions;
 mod races;
 mod tokens;
 
@@ -46,6 +48,11 @@ impl World {
             "room": {"allow_subscribe_for_client": true, "allow_publish_for_client": true},
             "club": {"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true,
                      "presence": true, "allow_presence_for_subscriber": true},
+            "log": {"allow_subscribe_for_client": true, "allow_publish_for_client": true,
+                    "history_size": 20, "history_ttl": "60s", "force_recovery": true,
+                    "allow_history_for_subscriber": true},
+            "diary": {"allow_subscribe_for_client": true, "allow_publish_for_client": true,
+                      "history_size": 20, "history_ttl": "60s"},
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;

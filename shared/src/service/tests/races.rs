@@ -15,7 +15,7 @@ use crate::ids::ConnectionId;
 use crate::model::{Connection, State, keys};
 
 const CONNECTIONS: [&str; 3] = ["a", "b", "c"];
-const CHANNELS: [&str; 2] = ["room:1", "room:2"];
+const CHANNELS: [&str; 3] = ["room:1", "room:2", "log:1"];
 
 /// One invocation of a function.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ struct Seen {
     published: Vec<(String, &'static str, Vec<&'static str>)>,
 }
 
-type Running = Pin<Box<dyn Future<Output = ()>>>;
+pub(super) type Running = Pin<Box<dyn Future<Output = ()>>>;
 
 fn act() -> impl Strategy<Value = Act> {
     let who = || proptest::sample::select(CONNECTIONS.to_vec());
@@ -122,7 +122,7 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
 
 /// Polls the acts in the order that `order` picks, until all are done. The act that `crash`
 /// names is dropped after as many polls as it says.
-fn interleave(acts: Vec<Running>, order: &[u8], crash: Option<(usize, usize)>) {
+pub(super) fn interleave(acts: Vec<Running>, order: &[u8], crash: Option<(usize, usize)>) {
     let mut running: Vec<_> = acts.into_iter().enumerate().map(|(number, act)| (number, 0, act)).collect();
     let mut context = Context::from_waker(noop_waker_ref());
     let mut picks = order.iter().copied().cycle();

@@ -1,0 +1,344 @@
+//! What a position promises, under any order of steps: publishers, subscribers and clients that
+//! come back run at once, one port call at a time, with a crash where proptest likes. The clients
+//! do as centrifuge-js does: what comes before the reply to `subscribe` is dropped, and the last
+//! publication's offset is the position to come back with.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+use serde_json::Value;
+
+use super::races::{Running, interleave};
+use super::{World, channel};
+use crate::ids::ConnectionId;
+use crate::ports::{PostToConnection, ReadHead};
+
+const CLIENTS: [&str; 2] = ["a", "b"];
+const PUBLISHERS: [&str; 2] = ["p", "q"];
+const CASES: u32 = 4000;
+const CHANNEL: &str = "log:1";
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Publish(&'static str),
+    /// On the connection that the client has, from the position that it has.
+    Subscribe(&'static str),
+    /// The client loses its socket and comes back on another.
+    Return(&'static str),
+    /// Three seconds pass: longer than a hole is left open.
+    Wait,
+}
+
+/// From the start of an act to its end.
+type Span = (usize, usize);
+
+/// A subscription whose frame was answered.
+#[derive(Debug)]
+struct Subscribed {
+    id: ConnectionId,
+    span: Span,
+    /// The smallest position that it promises to go on from.
+    from: u64,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    ticks: usize,
+    /// How many connections each client has had before this one.
+    generations: [usize; 2],
+    /// Connections on which a subscribe was sent: a client library sends one at a time.
+    taken: BTreeSet<String>,
+    /// When connections were lost.
+    lost: Vec<(ConnectionId, usize)>,
+    subscribed: Vec<Subscribed>,
+    /// Publications that were accepted, by their data.
+    published: Vec<(String, Span)>,
+}
+
+impl Seen {
+    fn tick(&mut self) -> usize {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    fn connection(&self, client: &str) -> String {
+        let at = CLIENTS.iter().position(|name| *name == client).unwrap();
+        format!("{client}.{}", self.generations[at])
+    }
+}
+
+/// What a client has made of the frames that reached it.
+#[derive(Debug, Default)]
+struct View {
+    position: Option<(String, u64)>,
+    /// The offsets that it was given, in order.
+    got: Vec<u64>,
+    /// The replies to `subscribe`.
+    replies: Vec<Value>,
+}
+
+impl View {
+    fn take(&mut self, publication: &Value) {
+        let offset = publication["offset"].as_u64().unwrap();
+        self.got.push(offset);
+        self.position.as_mut().unwrap().1 = offset;
+    }
+}
+
+fn view(world: &World, id: &str) -> View {
+    let mut view = View::default();
+    for frame in world.received(id) {
+        for line in frame.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            if let Some(publication) = line["push"].get("pub") {
+                if !view.replies.is_empty() {
+                    view.take(publication);
+                }
+            } else if let Some(reply) = line.get("subscribe") {
+                let epoch = reply["epoch"].as_str().unwrap().to_owned();
+                view.position = Some((epoch, reply["offset"].as_u64().unwrap()));
+                for publication in reply["publications"].as_array().into_iter().flatten() {
+                    view.take(publication);
+                }
+                view.replies.push(reply.clone());
+            }
+        }
+    }
+    view
+}
+
+/// Sends a frame; the answer goes the way of a post, as it does through API Gateway.
+async fn send(world: &World, id: &str, message: &str, text: &str) {
+    let (answer, _) = world.send(id, message, text).await;
+    world.memory.post(&id.into(), answer.into(), Duration::from_secs(1)).await;
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => proptest::sample::select(PUBLISHERS.to_vec()).prop_map(Act::Publish),
+        3 => proptest::sample::select(CLIENTS.to_vec()).prop_map(Act::Subscribe),
+        3 => proptest::sample::select(CLIENTS.to_vec()).prop_map(Act::Return),
+        1 => proptest::strategy::Just(Act::Wait),
+    ]
+}
+
+/// Publishers that readers overtake.
+fn stalling() -> impl Strategy<Value = Act> {
+    proptest::sample::select(vec![
+        Act::Publish("p"),
+        Act::Publish("q"),
+        Act::Return("a"),
+        Act::Return("b"),
+        Act::Wait,
+    ])
+}
+
+fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Running {
+    let (world, seen) = (world.clone(), Arc::clone(seen));
+    Box::pin(async move {
+        let message = format!("m{number}");
+        match act {
+            Act::Publish(id) => {
+                let began = seen.lock().unwrap().tick();
+                let frame = format!(r#"{{"id":1,"publish":{{"channel":"{CHANNEL}","data":"{message}"}}}}"#);
+                if world.send(id, &message, &frame).await.0.contains("\"publish\"") {
+                    let mut seen = seen.lock().unwrap();
+                    let ended = seen.tick();
+                    seen.published.push((message, (began, ended)));
+                }
+            }
+            Act::Subscribe(client) => {
+                let id = seen.lock().unwrap().connection(client);
+                if !seen.lock().unwrap().taken.insert(id.clone()) {
+                    return;
+                }
+                let position = view(&world, &id).position;
+                subscribe(&world, &seen, &id, &message, position).await;
+            }
+            Act::Return(client) => {
+                let (old, id) = lose(&world, &seen, client);
+                let position = view(&world, &old).position;
+                world.connect(&id, None).await;
+                world.send(&id, &format!("{message}c"), r#"{"id":1,"connect":{}}"#).await;
+                subscribe(&world, &seen, &id, &message, position).await;
+            }
+            Act::Wait => world.clock.advance(3000),
+        }
+    })
+}
+
+/// The client's socket is gone; gives its old connection and the next one.
+fn lose(world: &World, seen: &Mutex<Seen>, client: &str) -> (String, String) {
+    let mut seen = seen.lock().unwrap();
+    let old = seen.connection(client);
+    world.memory.lose(&old.as_str().into());
+    let tick = seen.tick();
+    seen.lost.push((old.as_str().into(), tick));
+    seen.generations[CLIENTS.iter().position(|name| *name == client).unwrap()] += 1;
+    let id = seen.connection(client);
+    seen.taken.insert(id.clone());
+    (old, id)
+}
+
+async fn subscribe(
+    world: &World,
+    seen: &Mutex<Seen>,
+    id: &str,
+    message: &str,
+    position: Option<(String, u64)>,
+) {
+    let began = seen.lock().unwrap().tick();
+    let recover = position.as_ref().map_or(String::new(), |(epoch, offset)| {
+        format!(r#","recover":true,"epoch":"{epoch}","offset":{offset}"#)
+    });
+    let frame = format!(r#"{{"id":2,"subscribe":{{"channel":"{CHANNEL}"{recover}}}}}"#);
+    send(world, id, message, &frame).await;
+    if let [reply] = &view(world, id).replies[..] {
+        let told = reply["offset"].as_u64().unwrap();
+        let from = match position {
+            Some((_, since)) if reply["recovered"] == true => since,
+            _ => told,
+        };
+        let mut seen = seen.lock().unwrap();
+        let span = (began, seen.tick());
+        seen.subscribed.push(Subscribed { id: id.into(), span, from });
+    }
+}
+
+/// Runs the first acts one after another, then the others by turns.
+fn run(first: &[Act], acts: &[Act], order: &[u8], crash: Option<(usize, usize)>) -> (World, Seen) {
+    let world = World::new();
+    let prepared = world.clone();
+    let prepare = async move {
+        for id in ["a.0", "b.0"].into_iter().chain(PUBLISHERS) {
+            prepared.connect(id, None).await;
+            prepared.send(id, "hello", r#"{"id":1,"connect":{}}"#).await;
+        }
+    };
+    interleave(vec![Box::pin(prepare)], &[0], None);
+    let seen = Arc::default();
+    for (number, act) in first.iter().enumerate() {
+        interleave(vec![start(&world, &seen, 100 + number, *act)], &[0], None);
+    }
+    let running = acts.iter().enumerate().map(|(number, act)| start(&world, &seen, number, *act)).collect();
+    interleave(running, order, crash);
+    (world, Arc::into_inner(seen).unwrap().into_inner().unwrap())
+}
+
+/// The offset of an accepted publication.
+fn offset(world: &World, data: &str) -> u64 {
+    let data = format!("\"{data}\"");
+    let history = world.memory.history(&channel(CHANNEL));
+    let mut found = history.iter().filter(|entry| entry.kept.as_ref().is_some_and(|kept| kept.data == data));
+    let (Some(entry), None) = (found.next(), found.next()) else {
+        panic!("an accepted publication stands in the history once")
+    };
+    entry.offset
+}
+
+fn check_order(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
+    for (one, (_, ended)) in &seen.published {
+        for (other, (began, _)) in &seen.published {
+            if ended < began {
+                prop_assert!(offset(world, one) < offset(world, other), "{} before {}", one, other);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whoever was told a position is given every publication above it: once, or at least once when
+/// it was published while the subscribe was being answered.
+fn check_promises(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
+    for Subscribed { id, span, from } in &seen.subscribed {
+        let lost = seen.lost.iter().find(|(lost, _)| lost == id).map_or(usize::MAX, |(_, at)| *at);
+        if lost < span.1 {
+            // It comes back from the position that it was told.
+            continue;
+        }
+        let got = view(world, id.as_str()).got;
+        for (data, (began, ended)) in &seen.published {
+            let offset = offset(world, data);
+            let copies = got.iter().filter(|got| **got == offset).count();
+            let together = *began < span.1 && span.0 < *ended;
+            if offset > *from && *ended < lost {
+                prop_assert!(copies >= 1, "{} was told {} and misses {}: {:?}", id, from, offset, got);
+            }
+            if !together {
+                prop_assert!(copies <= 1, "{} got {} {} times", id, offset, copies);
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, ..Default::default() })]
+
+    #[test]
+    fn what_a_position_promises_is_kept(
+        acts in proptest::collection::vec(act(), 1..9),
+        order in proptest::collection::vec(any::<u8>(), 1..120),
+    ) {
+        let (world, seen) = run(&[], &acts, &order, None);
+        check_order(&world, &seen)?;
+        check_promises(&world, &seen)?;
+    }
+
+    #[test]
+    fn a_crash_breaks_no_promise_to_others(
+        acts in proptest::collection::vec(act(), 1..9),
+        order in proptest::collection::vec(any::<u8>(), 1..120),
+        crash in (0..9_usize, 0..14_usize),
+    ) {
+        let (world, seen) = run(&[], &acts, &order, Some(crash));
+        check_order(&world, &seen)?;
+        check_promises(&world, &seen)?;
+    }
+
+    #[test]
+    fn a_publisher_that_stalls_takes_another_place(
+        acts in proptest::collection::vec(stalling(), 2..8),
+        order in proptest::collection::vec(any::<u8>(), 1..60),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, seen) = run(&first, &acts, &order, None);
+        check_order(&world, &seen)?;
+        check_promises(&world, &seen)?;
+    }
+
+    #[test]
+    fn whatever_was_left_open_is_closed_by_a_reader(
+        publishers in 2..6_usize,
+        order in proptest::collection::vec(any::<u8>(), 1..60),
+        crash in (0..6_usize, 0..8_usize),
+    ) {
+        let acts = vec![Act::Publish("p"); publishers];
+        let (world, seen) = run(&[], &acts, &order, Some(crash));
+        let before = world.memory.history(&channel(CHANNEL));
+        let Some(first) = before.first() else { return Ok(()) };
+        world.clock.advance(3000);
+        let reader = world.clone();
+        let since = first.offset;
+        interleave(vec![Box::pin(async move {
+            // Another publication, so that a hole is never at the end only.
+            reader.send("q", "late", &format!(r#"{{"id":1,"publish":{{"channel":"{CHANNEL}","data":0}}}}"#)).await;
+            reader.clock.advance(3000);
+            let epoch = reader.memory.head(&channel(CHANNEL)).await.unwrap().unwrap().epoch;
+            let recover = format!(r#""recover":true,"epoch":"{epoch}","offset":{since}"#);
+            send(&reader, "a.0", "r", &format!(r#"{{"id":2,"subscribe":{{"channel":"{CHANNEL}",{recover}}}}}"#)).await;
+        })], &[0], None);
+        let view = view(&world, "a.0");
+        prop_assert_eq!(&view.replies[0]["recovered"], true);
+        let after = world.memory.history(&channel(CHANNEL));
+        let offsets: Vec<_> = after.iter().map(|entry| entry.offset).filter(|offset| *offset >= since).collect();
+        prop_assert_eq!(&offsets, &(since..=*offsets.last().unwrap()).collect::<Vec<_>>(), "no hole is left");
+        for (data, _) in &seen.published {
+            let offset = offset(&world, data);
+            prop_assert_eq!(view.got.iter().filter(|got| **got == offset).count(), usize::from(offset > since));
+        }
+    }
+}
