@@ -6,6 +6,9 @@
 //! head is read again, and what is above the position follows from the history. Some of it may have
 //! come already: it has the same offset. A place that is still empty then is one whose publisher
 //! reads the members later, and posts.
+//!
+//! All of this takes it that API Gateway hands frames over in the order in which it took them, which
+//! its documentation does not say.
 
 use crate::channel::Channel;
 use crate::ports::{AdvanceHead, PostToConnection, PutEntry, ReadHead, ReadHistory};

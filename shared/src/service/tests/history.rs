@@ -240,3 +240,34 @@ async fn a_subscribe_that_met_a_table_that_fails_can_be_tried_again() {
     }
     assert!(failed > 2, "some of the calls matter: {failed}");
 }
+
+/// The offsets that `history` shows, and the position that it tells.
+async fn shown(world: &World, options: &str) -> (Vec<u64>, u64) {
+    let frame = format!(r#"{{"id":1,"history":{{"channel":"log:1","limit":-1{options}}}}}"#);
+    let (answer, _) = world.send("a", "h", &frame).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let publications = answer["history"]["publications"].as_array().unwrap();
+    let offsets = publications.iter().map(|publication| publication["offset"].as_u64().unwrap());
+    (offsets.collect(), answer["history"]["offset"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn history_ends_before_a_publisher_on_its_way_and_passes_over_one_that_crashed() {
+    let world = published(1, |n| n.to_string()).await;
+    world.send("a", "s", r#"{"id":2,"subscribe":{"channel":"log:1"}}"#).await;
+    let frame = r#"{"id":1,"publish":{"channel":"log:1","data":0}}"#;
+    let sender = world.clone();
+    let mut crashing = Box::pin(async move { sender.send("p", "m2", frame).await });
+    while world.memory.head(&channel("log:1")).await.unwrap().unwrap().offset == 1 {
+        assert!(futures_util::poll!(&mut crashing).is_pending());
+    }
+    drop(crashing);
+    world.send("p", "m3", frame).await;
+    assert_eq!(shown(&world, "").await, (vec![1], 1));
+    assert_eq!(shown(&world, r#","reverse":true"#).await, (vec![3, 1], 3));
+    world.clock.advance(2000);
+    assert_eq!(shown(&world, "").await, (vec![1, 3], 3));
+    let kept: Vec<_> =
+        world.memory.history(&channel("log:1")).into_iter().map(|entry| entry.kept.is_some()).collect();
+    assert_eq!(kept, [true, false, true], "the place is closed");
+}
