@@ -10,20 +10,28 @@ use crate::template::Resource;
 use crate::value::{Data, Value};
 use crate::yaml;
 
+/// The parts of an API that have a short id of their own, and no name.
+fn is_api_part(kind: &str) -> bool {
+    matches!(
+        kind,
+        "AWS::ApiGateway::ApiKey"
+            | "AWS::ApiGateway::UsagePlan"
+            | "AWS::ApiGateway::UsagePlanKey"
+            | "AWS::ApiGatewayV2::Authorizer"
+            | "AWS::ApiGatewayV2::Deployment"
+            | "AWS::ApiGatewayV2::Integration"
+            | "AWS::ApiGatewayV2::IntegrationResponse"
+            | "AWS::ApiGatewayV2::Model"
+            | "AWS::ApiGatewayV2::Route"
+            | "AWS::ApiGatewayV2::RouteResponse"
+    )
+}
+
 /// `Ref` of a resource.
 pub(crate) fn reference(scope: &Scope<'_>, resource: &Resource, at: Position) -> Value {
     let text = match resource.kind.as_str() {
         "AWS::ApiGatewayV2::Api" => api_id(scope, resource),
-        "AWS::ApiGateway::ApiKey"
-        | "AWS::ApiGateway::UsagePlan"
-        | "AWS::ApiGateway::UsagePlanKey"
-        | "AWS::ApiGatewayV2::Authorizer"
-        | "AWS::ApiGatewayV2::Deployment"
-        | "AWS::ApiGatewayV2::Integration"
-        | "AWS::ApiGatewayV2::IntegrationResponse"
-        | "AWS::ApiGatewayV2::Model"
-        | "AWS::ApiGatewayV2::Route"
-        | "AWS::ApiGatewayV2::RouteResponse" => short_id(scope, resource),
+        kind if is_api_part(kind) => short_id(scope, resource),
         "AWS::ApiGatewayV2::Stage" => return property(scope, resource, "StageName", at),
         "AWS::IAM::ManagedPolicy" => {
             global_arn(scope, "iam", &format!("policy/{}", physical_name(scope, resource)))
@@ -108,20 +116,8 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
         ("AWS::SNS::Topic", _) | ("AWS::SQS::Queue", "QueueName") => name,
         ("AWS::SQS::Queue", "Arn") => arn(scope, "sqs", &name),
         ("AWS::SQS::Queue", _) => queue_url(scope, resource),
-        (
-            "AWS::ApiGateway::ApiKey"
-            | "AWS::ApiGateway::UsagePlan"
-            | "AWS::ApiGateway::UsagePlanKey"
-            | "AWS::ApiGatewayV2::Authorizer"
-            | "AWS::ApiGatewayV2::Deployment"
-            | "AWS::ApiGatewayV2::Integration"
-            | "AWS::ApiGatewayV2::IntegrationResponse"
-            | "AWS::ApiGatewayV2::Model"
-            | "AWS::ApiGatewayV2::Route"
-            | "AWS::ApiGatewayV2::RouteResponse"
-            | "AWS::IAM::Role",
-            _,
-        ) => short_id(scope, resource),
+        ("AWS::IAM::Role", _) => short_id(scope, resource),
+        (kind, _) if is_api_part(kind) => short_id(scope, resource),
         // A stand-in: nothing here runs the resource, and who reads the value gets a name for it.
         (_, attribute) if attribute.ends_with("Arn") => arn(scope, &service(kind), &name),
         (_, attribute) => format!("{name}.{attribute}"),
