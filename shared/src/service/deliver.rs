@@ -72,7 +72,7 @@ async fn post(
     delivery: &Delivery<'_>,
 ) -> (Post, Duration) {
     let began = Instant::now();
-    let within = POST_WITHIN.min(delivery.deadline.saturating_duration_since(began));
+    let within = post_within(delivery.deadline);
     if within.is_zero() {
         return (Post::Failed("no time was left for it".to_owned()), Duration::ZERO);
     }
@@ -118,6 +118,11 @@ async fn forget_member(
 ) -> Result<(), StoreError> {
     forget(store, &member.connection, clock).await?;
     store.delete_member(channel, &member.connection, &member.subscription).await
+}
+
+/// The time that one post may take when all has to end by `deadline`.
+pub(super) fn post_within(deadline: Instant) -> Duration {
+    POST_WITHIN.min(deadline.saturating_duration_since(Instant::now()))
 }
 
 pub(crate) fn count(len: usize) -> u64 {

@@ -1,7 +1,5 @@
 //! What goes back to the client that has sent a frame.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::ids::ConnectionId;
@@ -9,10 +7,8 @@ use crate::ports::{Post, PostToConnection};
 use crate::protocol::DisconnectCode;
 
 use super::Failure;
+use super::deliver::post_within;
 use super::publish::MAX_FRAME;
-
-/// The time for one post with the SDK's own tries.
-const POST_WITHIN: Duration = Duration::from_secs(3);
 
 /// A push of nothing, which client libraries pass over. It is sent where there is nothing to reply:
 /// whether API Gateway sends an empty frame for an answer without a body is not documented, and
@@ -60,7 +56,7 @@ impl<'a, C: PostToConnection> Outbox<'a, C> {
         if self.frame.is_empty() {
             return Ok(());
         }
-        let within = POST_WITHIN.min(self.deadline.saturating_duration_since(Instant::now()));
+        let within = post_within(self.deadline);
         let frame = std::mem::take(&mut self.frame);
         let cause = match self.callbacks.post(self.to, frame.into(), within).await {
             Post::Posted => return Ok(()),
