@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cloudwatch::emf::{Datum, Extraction};
+use cloudwatch::emf::Extraction;
 use cloudwatch::logs::LogEvent;
+use cloudwatch::metrics::Datum;
 use console::Style;
 use serde_json::{Map, Value};
 

@@ -2,3 +2,4 @@
 
 pub mod emf;
 pub mod logs;
+pub mod metrics;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::Datum;
 use super::fault::{Faults, Reason};
 use super::value;
+use crate::metrics::{Datum, Values};
 
 /// Dimensions that a set may have.
 const MAX_DIMENSIONS: usize = 30;
@@ -151,7 +151,7 @@ struct Metric {
     name: String,
     unit: &'static str,
     high_resolution: bool,
-    values: value::Values,
+    values: Values,
 }
 
 fn read_metric(

@@ -10,13 +10,11 @@ mod fault;
 mod tests;
 mod value;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 pub use fault::{Fault, Reason};
-pub use value::Values;
 
+use crate::metrics::Datum;
 use fault::Faults;
 
 /// Bytes that a document may have: the size of a log event.
@@ -35,25 +33,6 @@ pub struct Extraction {
     pub data: Vec<Datum>,
     /// What was left out, and why.
     pub faults: Vec<Fault>,
-}
-
-/// The values of one metric with one set of dimensions, at one time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Datum {
-    /// `Namespace`.
-    pub namespace: String,
-    /// The metric's `Name`.
-    pub name: String,
-    /// Its dimensions, by name.
-    pub dimensions: BTreeMap<String, String>,
-    /// One of CloudWatch's units; `None` when nothing is said.
-    pub unit: &'static str,
-    /// `StorageResolution` 1: kept by the second.
-    pub high_resolution: bool,
-    /// `_aws.Timestamp`: milliseconds since the epoch.
-    pub timestamp: i64,
-    /// What was measured.
-    pub values: Values,
 }
 
 /// The metrics of a log line; `None` when the line is no document of this format at all. A line

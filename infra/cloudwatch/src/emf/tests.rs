@@ -1,6 +1,7 @@
 //! Documents and what they give.
 
 use super::*;
+use crate::metrics::Datum;
 
 const NOW: i64 = 1_790_328_012_000;
 

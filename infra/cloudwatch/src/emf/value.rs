@@ -3,41 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::fault::Reason;
+use crate::metrics::Values;
 
 /// Numbers that a list may have.
 const MAX_VALUES: usize = 100;
 
 /// The largest magnitude that CloudWatch keeps: 2^360.
 const MAX_MAGNITUDE: f64 = 2.348_542_582_773_833_2e108;
-
-/// What was measured. Percentiles need the samples; a statistic set has none.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Values {
-    /// Samples, each with how often it was seen.
-    Samples(Vec<(f64, f64)>),
-    /// What is left of samples.
-    Statistics {
-        /// The smallest.
-        min: f64,
-        /// The largest.
-        max: f64,
-        /// All together.
-        sum: f64,
-        /// How many.
-        count: f64,
-    },
-}
-
-impl Values {
-    /// All samples together.
-    #[must_use]
-    pub fn sum(&self) -> f64 {
-        match self {
-            Self::Samples(samples) => samples.iter().map(|(value, count)| value * count).sum(),
-            Self::Statistics { sum, .. } => *sum,
-        }
-    }
-}
 
 /// A metric's member: a number, a list of numbers, a histogram (`Values` and `Counts`) or a
 /// statistic set (`Min`, `Max`, `Sum`, `Count`). The last two are in no published schema, and the

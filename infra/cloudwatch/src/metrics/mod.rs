@@ -1,0 +1,65 @@
+//! Metrics: what was measured, by namespace, name and dimensions.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The values of one metric with one set of dimensions, at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Datum {
+    /// The metric's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its dimensions, by name.
+    pub dimensions: BTreeMap<String, String>,
+    /// One of CloudWatch's units; `None` when nothing is said.
+    pub unit: &'static str,
+    /// Storage resolution 1: kept by the second.
+    pub high_resolution: bool,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// What was measured.
+    pub values: Values,
+}
+
+/// What was measured. Percentiles need the samples; a statistic set has none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Samples, each with how often it was seen.
+    Samples(Vec<(f64, f64)>),
+    /// What is left of samples.
+    Statistics {
+        /// The smallest.
+        min: f64,
+        /// The largest.
+        max: f64,
+        /// All together.
+        sum: f64,
+        /// How many.
+        count: f64,
+    },
+}
+
+impl Values {
+    /// All samples together.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        match self {
+            Self::Samples(samples) => samples.iter().map(|(value, count)| value * count).sum(),
+            Self::Statistics { sum, .. } => *sum,
+        }
+    }
+}
+
+/// Metrics in memory. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MetricStore {
+    data: Arc<Mutex<Vec<Datum>>>,
+}
+
+impl MetricStore {
+    /// Keeps what was measured.
+    pub fn put(&self, datum: Datum) {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).push(datum);
+    }
+}
