@@ -117,7 +117,7 @@ async fn arrival(test: &TcpListener) -> (String, u64, BufReader<TcpStream>) {
 }
 
 fn messages(logs: &LogStore) -> Vec<String> {
-    logs.events(GROUP).into_iter().map(|event| event.message).collect()
+    logs.events(GROUP).into_iter().map(|event| event.message.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,7 +274,7 @@ async fn an_invocation_goes_on_when_nobody_waits_for_its_answer() {
     invocation.abort();
     assert!(invocation.await.unwrap_err().is_cancelled());
     drop(connection);
-    assert_eq!(lines.recv().await.unwrap().message, "met alone");
+    assert_eq!(lines.recv().await.unwrap().message.as_ref(), "met alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +286,7 @@ async fn lines_are_in_the_log_when_the_answer_is() {
             json!({ "do": "print", "stdout": format!("out {round}\n"), "stderr": format!("err {round}\n") });
         act(&host, event).await.unwrap();
         let events = logs.events(GROUP);
-        let said: Vec<&str> = events[round * 2..].iter().map(|event| event.message.as_str()).collect();
+        let said: Vec<&str> = events[round * 2..].iter().map(|event| &*event.message).collect();
         assert!(said.contains(&format!("out {round}").as_str()), "{said:?}");
         assert!(said.contains(&format!("err {round}").as_str()), "{said:?}");
     }

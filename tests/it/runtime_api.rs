@@ -47,7 +47,7 @@ async fn played(name: &str) -> (Host, String, tokio::task::JoinHandle<Result<Val
         let host = host.clone();
         async move { act(&host, json!({ "x": 1 })).await }
     });
-    (host, lines.recv().await.unwrap().message, invocation)
+    (host, lines.recv().await.unwrap().message.to_string(), invocation)
 }
 
 /// One call: status, headers in lower case, body.

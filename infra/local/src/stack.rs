@@ -116,9 +116,7 @@ pub struct Running {
 pub async fn start(app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
     let clock = Arc::new(SystemClock);
     let logs = LogStore::default();
-    for group in log_groups(&app) {
-        logs.create_group(group);
-    }
+    declare_groups(&logs, &app);
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
     let aws = format!("http://{}", reachable(config.aws.local_addr()?));
     let groups: BTreeMap<String, String> = app
@@ -195,13 +193,24 @@ impl Running {
 /// The last lines of a log group, oldest first.
 fn last_lines(logs: &LogStore, group: &str) -> Vec<String> {
     let events = logs.events(group);
-    events.iter().skip(events.len().saturating_sub(OUTPUT_LINES)).map(|event| event.message.clone()).collect()
+    events
+        .iter()
+        .skip(events.len().saturating_sub(OUTPUT_LINES))
+        .map(|event| event.message.to_string())
+        .collect()
 }
 
-/// The groups that exist before anything is written: declared ones and those of the functions.
-fn log_groups(app: &App) -> impl Iterator<Item = &str> {
-    let declared = app.log_groups.iter().map(|group| group.name.as_str());
-    declared.chain(app.functions.values().map(|function| function.log_group.as_str()))
+/// Makes the groups that exist before anything is written: declared ones and those of the functions.
+fn declare_groups(logs: &LogStore, app: &App) {
+    let functions = app.functions.values().map(|function| (function.log_group.as_str(), None));
+    let declared = app.log_groups.iter().map(|group| (group.name.as_str(), group.retention_days));
+    for (group, retention) in functions.chain(declared) {
+        // One that is there already is as good.
+        let _ = logs.create_group(group);
+        if retention.is_some() {
+            let _ = logs.set_retention(group, retention);
+        }
+    }
 }
 
 fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {

@@ -1,9 +1,9 @@
 //! Shows log lines as they come, and warns of metrics in them that CloudWatch would not take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use cloudwatch::emf::{self, Extraction, Reason};
+use cloudwatch::emf::{self, Entry, Ledger};
 use cloudwatch::logs::{LogEvent, LogStore};
 use console::Style;
 use sam::App;
@@ -20,8 +20,13 @@ pub(super) fn follow(logs: &LogStore, app: &App, options: &UpOptions) {
         return;
     }
     let mut events = logs.follow();
-    let mut screen =
-        Screen { sources: sources(app), json: options.json, form: options.logs, warned: BTreeSet::new() };
+    let mut screen = Screen {
+        sources: sources(app),
+        json: options.json,
+        form: options.logs,
+        ledger: logs.ledger().clone(),
+        warned: 0,
+    };
     std::thread::spawn(move || {
         loop {
             let lines = match events.blocking_recv() {
@@ -43,40 +48,42 @@ struct Screen {
     sources: BTreeMap<String, String>,
     json: bool,
     form: LogLines,
-    /// Once is enough: every line of a function has the same fault.
-    warned: BTreeSet<(String, Reason, String)>,
+    /// What is wrong with metrics in log lines.
+    ledger: Ledger,
+    /// How many of its entries have been warned of. Once is enough: every line of a function has
+    /// the same fault.
+    warned: usize,
 }
 
 impl Screen {
     /// What is shown for one event: its line, and warnings that are new.
     fn lines(&mut self, event: &LogEvent) -> Vec<String> {
-        let extraction = emf::extract(&event.message, event.timestamp);
-        let mut lines = vec![self.line(event, extraction.as_ref())];
-        for fault in extraction.into_iter().flat_map(|extraction| extraction.faults) {
-            if self.warned.insert((event.group.to_string(), fault.reason, fault.place.clone())) {
-                lines.push(self.warning(&event.group, fault.reason, &fault.place));
-            }
-        }
+        let mut lines = vec![self.line(event)];
+        let faults = self.ledger.since(self.warned);
+        self.warned += faults.len();
+        lines.extend(faults.iter().map(|fault| self.warning(fault)));
         lines
     }
 
-    fn line(&self, event: &LogEvent, extraction: Option<&Extraction>) -> String {
+    fn line(&self, event: &LogEvent) -> String {
         if self.json {
-            let LogEvent { group, stream, timestamp, message } = event;
-            let line =
-                json!({"group": &**group, "stream": &**stream, "timestamp": timestamp, "message": message});
+            let LogEvent { group, stream, timestamp, message, .. } = event;
+            let line = json!({"group": &**group, "stream": &**stream, "timestamp": timestamp, "message": &**message});
             return line.to_string();
         }
         let source = self.source(&event.group);
         match self.form {
             LogLines::Full => format!("{source}: {}", event.message),
-            LogLines::Short | LogLines::None => short::line(event, source, extraction),
+            LogLines::Short | LogLines::None => {
+                short::line(event, source, emf::extract(&event.message, event.timestamp).as_ref())
+            }
         }
     }
 
-    fn warning(&self, group: &str, reason: Reason, place: &str) -> String {
+    fn warning(&self, fault: &Entry) -> String {
+        let Entry { group, reason, place, .. } = fault;
         if self.json {
-            return json!({"group": group, "metricFault": reason.as_str(), "place": place}).to_string();
+            return json!({"group": &**group, "metricFault": reason.as_str(), "place": place}).to_string();
         }
         let source = self.source(group);
         let told = format!("{source} writes metrics that CloudWatch does not take: {reason} ({place})");
@@ -116,28 +123,34 @@ fn sources(app: &App) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
 
-    fn screen(json: bool) -> Screen {
+    fn screen(json: bool, ledger: &Ledger) -> Screen {
         let sources = BTreeMap::from([("/aws/lambda/f".to_owned(), "Chat".to_owned())]);
-        Screen { sources, json, form: LogLines::Short, warned: BTreeSet::new() }
+        Screen { sources, json, form: LogLines::Short, ledger: ledger.clone(), warned: 0 }
     }
 
-    fn event(message: &str) -> LogEvent {
-        let timestamp = 1_790_328_012_000;
-        LogEvent { group: "/aws/lambda/f".into(), stream: "s".into(), timestamp, message: message.to_owned() }
+    /// A store to which a function has written a line, and that line as followers get it.
+    fn written(message: &str) -> (LogStore, LogEvent) {
+        let logs = LogStore::default();
+        let mut events = logs.follow();
+        logs.append("/aws/lambda/f", "s", 1_790_328_012_000, message);
+        let event = events.try_recv().unwrap();
+        (logs, event)
     }
 
     #[test]
     fn a_function_that_writes_bad_metrics_is_warned_of_once() {
-        let bad = r#"{"_aws":{"Timestamp":1790328012000,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"Latency"}]}]}}"#;
-        let mut plain = screen(false);
-        let warning = "Chat writes metrics that CloudWatch does not take: metric-target-missing (Latency)";
-        assert_eq!(console::strip_ansi_codes(&plain.lines(&event(bad))[1]), warning);
-        assert_eq!(plain.lines(&event(bad)).len(), 1, "not again");
-        let lines = screen(true).lines(&event(bad));
+        let bad = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[[]],"Metrics":[{"Name":"Latency"}]}]}}"#;
+        let (logs, event) = written(bad);
+        let mut plain = screen(false, logs.ledger());
+        let warning = "Chat writes metrics that CloudWatch does not take: timestamp-missing (_aws.Timestamp)";
+        assert_eq!(console::strip_ansi_codes(&plain.lines(&event)[1]), warning);
+        assert_eq!(plain.lines(&event).len(), 1, "not again");
+        let lines = screen(true, logs.ledger()).lines(&event);
         assert_eq!(
             lines[1],
-            r#"{"group":"/aws/lambda/f","metricFault":"metric-target-missing","place":"Latency"}"#
+            r#"{"group":"/aws/lambda/f","metricFault":"timestamp-missing","place":"_aws.Timestamp"}"#
         );
-        assert_eq!(plain.lines(&event("just text")).len(), 1);
+        let (logs, event) = written("just text");
+        assert_eq!(screen(false, logs.ledger()).lines(&event).len(), 1);
     }
 }

@@ -94,6 +94,25 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether the document's structure cannot be read: such events count as `EMFParsingErrors`, those
+    /// whose metrics break a rule as `EMFValidationErrors`. AWS says no more than that; which reason
+    /// belongs to which is our choice.
+    #[must_use]
+    pub const fn is_parsing(self) -> bool {
+        matches!(
+            self,
+            Self::NotJson
+                | Self::TrailingData
+                | Self::AwsNotObject
+                | Self::TimestampMissing
+                | Self::TimestampNotInteger
+                | Self::CloudWatchMetricsNotArray
+                | Self::DirectiveMemberMissing
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -101,7 +120,7 @@ impl fmt::Display for Reason {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// Why.
     pub reason: Reason,

@@ -6,6 +6,7 @@
 
 mod directive;
 mod fault;
+mod ledger;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -13,6 +14,7 @@ mod value;
 use serde_json::{Map, Value};
 
 pub use fault::{Fault, Reason};
+pub use ledger::{Entry, Ledger};
 
 use crate::metrics::Datum;
 use fault::Faults;

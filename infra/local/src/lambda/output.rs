@@ -194,7 +194,7 @@ mod tests {
         let mut lines = Lines { log: stream(&logs), partial: Vec::new() };
         chunks.iter().for_each(|chunk| lines.push(chunk));
         lines.finish();
-        logs.events("group").into_iter().map(|event| event.message).collect()
+        logs.events("group").into_iter().map(|event| event.message.to_string()).collect()
     }
 
     #[test]
@@ -234,7 +234,8 @@ mod tests {
         let logs = LogStore::default();
         let (reader, mut writer) = std::io::pipe().unwrap();
         let pipe = Pipe::new(reader, stream(&logs)).unwrap();
-        let said = || logs.events("group").into_iter().map(|event| event.message).collect::<Vec<_>>();
+        let said =
+            || logs.events("group").into_iter().map(|event| event.message.to_string()).collect::<Vec<_>>();
         assert_eq!(pipe.drain(), Drained::Empty);
         writer.write_all(b"one\nha").unwrap();
         assert_eq!(pipe.drain(), Drained::Empty);

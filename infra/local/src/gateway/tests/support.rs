@@ -271,7 +271,7 @@ impl Server {
     /// Stops the gateway; then what the access log holds is whole, and so are the events.
     pub(super) async fn stop(mut self) -> (Vec<String>, Vec<Value>) {
         self.gateway.shutdown().await;
-        let rows = self.logs.events("access").into_iter().map(|event| event.message).collect();
+        let rows = self.logs.events("access").into_iter().map(|event| event.message.to_string()).collect();
         let mut events = Vec::new();
         while let Ok((_, event)) = self.events.try_recv() {
             events.push(event);
