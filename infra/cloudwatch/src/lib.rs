@@ -1,6 +1,10 @@
-//! CloudWatch on the laptop: the log store, and the metrics in log lines.
+//! CloudWatch on the laptop: the log store, the metrics in log lines, the metric store and its alarms,
+//! and the APIs that AWS's own clients speak.
 
+pub mod alarms;
+pub mod api;
 pub mod clock;
+mod document;
 pub mod emf;
 pub mod logs;
 pub mod metrics;

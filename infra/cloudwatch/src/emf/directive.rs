@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::fault::{Faults, Reason};
 use super::value;
-use crate::metrics::{Datum, Values};
+use crate::metrics::{self, Datum, Values};
 
 /// Dimensions that a set may have.
 const MAX_DIMENSIONS: usize = 30;
@@ -19,37 +19,6 @@ const MAX_NAME: usize = 255;
 
 /// Characters of a dimension's value.
 const MAX_DIMENSION_VALUE: usize = 1024;
-
-/// CloudWatch's units.
-const UNITS: [&str; 27] = [
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-];
 
 /// The data of a directive.
 pub(super) fn read(
@@ -175,8 +144,7 @@ fn read_metric(
 
 fn unit(definition: &Value) -> Result<&'static str, Reason> {
     let Some(unit) = definition.get("Unit") else { return Ok("None") };
-    let known = UNITS.into_iter().find(|known| unit.as_str() == Some(known));
-    known.ok_or(Reason::UnitUnknown)
+    unit.as_str().and_then(metrics::unit).ok_or(Reason::UnitUnknown)
 }
 
 fn high_resolution(definition: &Value) -> Result<bool, Reason> {

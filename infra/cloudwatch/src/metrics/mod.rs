@@ -1,7 +1,23 @@
-//! Metrics: what was measured, by namespace, name and dimensions.
+//! Metrics: what was measured, by namespace, name and dimensions; statistics of it, and arithmetic
+//! with them.
+
+mod bucket;
+pub(crate) mod math;
+pub(crate) mod query;
+mod series;
+pub(crate) mod statistic;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unit;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) use bucket::Bucket;
+pub use series::Recorder;
+pub(crate) use series::{Grid, Identity, Series};
+pub use store::MetricStore;
+pub use unit::unit;
 
 /// The values of one metric with one set of dimensions, at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,18 +64,5 @@ impl Values {
             Self::Samples(samples) => samples.iter().map(|(value, count)| value * count).sum(),
             Self::Statistics { sum, .. } => *sum,
         }
-    }
-}
-
-/// Metrics in memory. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub struct MetricStore {
-    data: Arc<Mutex<Vec<Datum>>>,
-}
-
-impl MetricStore {
-    /// Keeps what was measured.
-    pub fn put(&self, datum: Datum) {
-        self.data.lock().unwrap_or_else(PoisonError::into_inner).push(datum);
     }
 }

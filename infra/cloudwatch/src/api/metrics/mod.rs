@@ -1,0 +1,94 @@
+//! CloudWatch's own API: one typed core behind three wire protocols.
+//!
+//! "Amazon CloudWatch API Reference". SDKs of today speak Smithy RPC v2 CBOR, others JSON 1.0, older
+//! ones the Query protocol with XML answers.
+
+mod alarm_answers;
+mod alarm_definition;
+mod alarms;
+mod cbor;
+mod error;
+mod get_data;
+mod get_statistics;
+mod list;
+mod page;
+mod put;
+mod query_request;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod xml;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+
+use crate::alarms::AlarmStore;
+use crate::clock::Clock;
+use crate::document::Document;
+use crate::metrics::MetricStore;
+use error::ApiError;
+use reader::Reader;
+
+/// The API over a store of metrics and one of alarms. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Api {
+    metrics: MetricStore,
+    alarms: AlarmStore,
+    clock: Arc<dyn Clock>,
+}
+
+impl Api {
+    /// The API over these stores.
+    #[must_use]
+    pub fn new(metrics: MetricStore, alarms: AlarmStore, clock: Arc<dyn Clock>) -> Self {
+        Self { metrics, alarms, clock }
+    }
+
+    /// Answers a request of any of the three protocols, with the service's own errors when it cannot.
+    #[must_use]
+    pub fn call(&self, parts: &Parts, body: &Bytes) -> Response<Bytes> {
+        let wire = wire::Wire::of(parts);
+        let request = wire.request(parts, body);
+        let operation = request.as_ref().map(|(operation, _)| operation.clone()).unwrap_or_default();
+        let answer = request.and_then(|(operation, input)| self.answer(&operation, &input));
+        wire.response(&operation, answer)
+    }
+
+    /// Puts an alarm that is described as the API's `PutMetricAlarm` or `PutCompositeAlarm` would be.
+    ///
+    /// # Errors
+    /// What the API would answer, in words.
+    pub fn put_alarm(&self, composite: bool, description: serde_json::Value) -> Result<(), String> {
+        let operation = if composite { "PutCompositeAlarm" } else { "PutMetricAlarm" };
+        let input = Document::from_json(description);
+        self.answer(operation, &input).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Runs an operation; one that answers nothing gives an empty map.
+    fn answer(&self, operation: &str, input: &Document) -> Result<Document, ApiError> {
+        let input = Reader::root(input);
+        let now = self.clock.now_ms();
+        match operation {
+            "PutMetricData" => put::put(&self.metrics, &input, now),
+            "GetMetricData" => get_data::get(&self.metrics, &input),
+            "GetMetricStatistics" => get_statistics::get(&self.metrics, &input),
+            "ListMetrics" => list::list(&self.metrics, &input, now),
+            "PutMetricAlarm" | "PutCompositeAlarm" => alarms::put(&self.alarms, operation, &input, now),
+            "DescribeAlarms" => alarms::describe(&self.alarms, &input),
+            "DescribeAlarmsForMetric" => alarms::describe_for_metric(&self.alarms, &input),
+            "DescribeAlarmHistory" => alarms::history(&self.alarms, &input),
+            "SetAlarmState" => alarms::set_state(&self.alarms, &input, now),
+            "DeleteAlarms" => alarms::delete(&self.alarms, &input, now),
+            "EnableAlarmActions" => alarms::enable_actions(&self.alarms, &input, true, now),
+            "DisableAlarmActions" => alarms::enable_actions(&self.alarms, &input, false, now),
+            "TagResource" => alarms::tag(&self.alarms, &input),
+            "UntagResource" => alarms::untag(&self.alarms, &input),
+            "ListTagsForResource" => alarms::list_tags(&self.alarms, &input),
+            unknown => Err(ApiError::unknown_operation(unknown)),
+        }
+    }
+}

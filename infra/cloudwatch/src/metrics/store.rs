@@ -1,0 +1,93 @@
+//! The metric store: every series, in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use super::Datum;
+use super::series::{Identity, Recorder, Series};
+
+/// Series that are kept; beyond, those without news for the longest time go first.
+const MAX_SERIES: usize = 20_000;
+
+/// Metrics in memory. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MetricStore {
+    /// Never held across an await.
+    series: Arc<RwLock<HashMap<Identity, Arc<Series>>>>,
+}
+
+impl MetricStore {
+    /// Keeps what was measured.
+    pub fn put(&self, datum: Datum) {
+        let Datum { namespace, name, dimensions, unit, high_resolution, timestamp, values } = datum;
+        let series = self.series(Identity { namespace, name, dimensions });
+        series.write(unit, timestamp, high_resolution, |bucket| bucket.add(&values));
+    }
+
+    /// A handle to one series, for whoever writes often: recording with it neither allocates nor
+    /// looks anything up.
+    #[must_use]
+    pub fn recorder(
+        &self,
+        namespace: &str,
+        name: &str,
+        dimensions: BTreeMap<String, String>,
+        unit: &'static str,
+    ) -> Recorder {
+        let identity = Identity { namespace: namespace.to_owned(), name: name.to_owned(), dimensions };
+        Recorder { series: self.series(identity), unit, high_resolution: false }
+    }
+
+    /// Lets what is old grow coarse and forgets what is too old, as CloudWatch does. To be called
+    /// every minute or so; the time is in milliseconds since the epoch.
+    pub fn roll_up(&self, now_ms: i64) {
+        for series in self.all() {
+            series.roll_up(now_ms.div_euclid(1000));
+        }
+    }
+
+    /// The series of an identity, if there is one.
+    pub(crate) fn find(&self, identity: &Identity) -> Option<Arc<Series>> {
+        self.read().get(identity).cloned()
+    }
+
+    /// All series, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Series>> {
+        self.read().values().cloned().collect()
+    }
+
+    /// The series of an identity, made when there is none.
+    fn series(&self, identity: Identity) -> Arc<Series> {
+        if let Some(series) = self.find(&identity) {
+            return series;
+        }
+        let mut all = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_SERIES {
+            forget_quiet(&mut all);
+        }
+        Arc::clone(all.entry(identity.clone()).or_insert_with(|| Arc::new(Series::new(identity))))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Identity, Arc<Series>>> {
+        // The map is whole between any two calls on it.
+        self.series.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets a tenth of the series: the quietest, but none that a recorder holds.
+fn forget_quiet(all: &mut HashMap<Identity, Arc<Series>>) {
+    let free = all.values().filter(|series| Arc::strong_count(series) == 1);
+    let mut newest: Vec<i64> = free.map(|series| series.newest()).collect();
+    let place = (MAX_SERIES / 10).min(newest.len().saturating_sub(1));
+    if newest.is_empty() {
+        return;
+    }
+    let (_, limit, _) = newest.select_nth_unstable(place);
+    let limit = *limit;
+    let mut left = MAX_SERIES / 10;
+    all.retain(|_, series| {
+        let goes = left > 0 && series.newest() <= limit && Arc::strong_count(series) == 1;
+        left -= usize::from(goes);
+        !goes
+    });
+}
