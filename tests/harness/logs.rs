@@ -1,6 +1,7 @@
 //! Looks into the logs.
 
 use cloudwatch::logs::{LogEvent, LogStore};
+use local::lambda::is_routine;
 use serde_json::Value;
 
 use crate::socket::PATIENCE;
@@ -21,7 +22,7 @@ impl<'a> Logs<'a> {
         groups.flat_map(|name| self.0.events(&name)).collect()
     }
 
-    /// The lines so far of such groups, as JSON.
+    /// The lines so far of such groups, as JSON, without those that Lambda writes for every invocation.
     ///
     /// # Panics
     /// When a line is not JSON.
@@ -30,7 +31,8 @@ impl<'a> Logs<'a> {
         let parse = |event: LogEvent| {
             serde_json::from_str(&event.message).unwrap_or_else(|_| panic!("not JSON: {}", event.message))
         };
-        self.events(group).into_iter().map(parse).collect()
+        let own = self.events(group).into_iter().filter(|event| !is_routine(&event.message));
+        own.map(parse).collect()
     }
 
     /// Waits until `found` finds something in the lines of such groups. A function's output may

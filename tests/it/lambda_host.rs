@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use cloudwatch::logs::{LogEvent, LogStore};
 use local::Credentials;
+use local::Meters;
 use local::clock::{Clock, SystemClock};
-use local::lambda::{ENVIRONMENTS, Host, HostConfig, InvokeError};
+use local::lambda::{ENVIRONMENTS, Host, HostConfig, InvokeError, is_routine};
 use local::programs::{self, Profile, Program, Programs};
-use sam::app::{App, Code, Function};
+use sam::app::{App, Code, Function, LogFormat, LogLevel};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +30,7 @@ pub(crate) fn function(code: Code) -> Function {
         memory_mb: 256,
         environment: BTreeMap::new(),
         log_group: GROUP.to_owned(),
-        json_logs: false,
+        log_format: LogFormat::Text,
         reserved_concurrency: None,
         code,
     }
@@ -69,6 +70,7 @@ pub(crate) fn host_of(function: Function, program: Program) -> (Host, LogStore) 
         functions: BTreeMap::from([("Probe".to_owned(), function)]),
         programs: Programs::from([("Probe".to_owned(), program)]),
         logs: logs.clone(),
+        meters: Meters::default(),
         region: "eu-west-1".to_owned(),
         account_id: "123456789012".to_owned(),
         credentials: Credentials::default(),
@@ -116,8 +118,13 @@ async fn arrival(test: &TcpListener) -> (String, u64, BufReader<TcpStream>) {
     (name.to_owned(), pid.parse().unwrap(), connection)
 }
 
+/// What the function and its failures wrote: without the lines that every invocation has.
+fn written(logs: &LogStore) -> Vec<LogEvent> {
+    logs.events(GROUP).into_iter().filter(|event| !is_routine(&event.message)).collect()
+}
+
 fn messages(logs: &LogStore) -> Vec<String> {
-    logs.events(GROUP).into_iter().map(|event| event.message.to_string()).collect()
+    written(logs).into_iter().map(|event| event.message.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,7 +281,11 @@ async fn an_invocation_goes_on_when_nobody_waits_for_its_answer() {
     invocation.abort();
     assert!(invocation.await.unwrap_err().is_cancelled());
     drop(connection);
-    assert_eq!(lines.recv().await.unwrap().message.as_ref(), "met alone");
+    let mut said = lines.recv().await.unwrap().message;
+    while is_routine(&said) {
+        said = lines.recv().await.unwrap().message;
+    }
+    assert_eq!(said.as_ref(), "met alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,7 +296,7 @@ async fn lines_are_in_the_log_when_the_answer_is() {
         let event =
             json!({ "do": "print", "stdout": format!("out {round}\n"), "stderr": format!("err {round}\n") });
         act(&host, event).await.unwrap();
-        let events = logs.events(GROUP);
+        let events = written(&logs);
         let said: Vec<&str> = events[round * 2..].iter().map(|event| &*event.message).collect();
         assert!(said.contains(&format!("out {round}").as_str()), "{said:?}");
         assert!(said.contains(&format!("err {round}").as_str()), "{said:?}");
@@ -297,6 +308,54 @@ async fn lines_are_in_the_log_when_the_answer_is() {
         assert_eq!(event.stream, stream);
         assert!((before..=after).contains(&event.timestamp));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_invocation_is_reported_with_what_it_took() {
+    let (host, logs) = host(|_| ()).await;
+    for _ in 0..2 {
+        act(&host, json!({ "do": "print", "stdout": "said\n" })).await.unwrap();
+    }
+    let lines: Vec<_> = logs.events(GROUP).into_iter().map(|event| event.message).collect();
+    let [start, said, end, first, .., last] = &lines[..] else { panic!("{lines:?}") };
+    let id = start.strip_prefix("START RequestId: ").unwrap().strip_suffix(" Version: $LATEST").unwrap();
+    assert_eq!((said.as_str(), end), ("said", &format!("END RequestId: {id}")));
+    let fields: Vec<_> = first.split('\t').map(|field| field.split(": ").collect::<Vec<_>>()).collect();
+    let names: Vec<_> = fields.iter().map(|field| field[0]).collect();
+    assert_eq!(
+        names,
+        [
+            "REPORT RequestId",
+            "Duration",
+            "Billed Duration",
+            "Memory Size",
+            "Max Memory Used",
+            "Init Duration",
+            ""
+        ]
+    );
+    let number =
+        |field: usize, unit: &str| -> f64 { fields[field][1].strip_suffix(unit).unwrap().parse().unwrap() };
+    assert_eq!((fields[0][1], fields[3][1]), (id, "256 MB"));
+    assert!(number(2, " ms") >= (number(1, " ms") + number(5, " ms")).ceil() - 1.0);
+    assert!(number(4, " MB") > 0.0 || !cfg!(target_os = "linux"));
+    assert!(last.starts_with("REPORT RequestId: ") && !last.contains("Init Duration"), "{last}");
+}
+
+/// JSON logs with this level of the function's own lines.
+fn json_logs(application: LogLevel) -> LogFormat {
+    LogFormat::Json { application, system: LogLevel::Info }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_below_the_functions_level_are_dropped() {
+    let (host, logs) = host(|function| function.log_format = json_logs(LogLevel::Warn)).await;
+    let line =
+        |level: &str| format!("{{\"level\":\"{level}\",\"timestamp\":\"2026-09-25T09:20:13.100Z\"}}\n");
+    let written = ["debug", "info", "warn", "ERROR"].map(line).concat() + "without a level\n";
+    act(&host, json!({ "do": "print", "stdout": written })).await.unwrap();
+    assert_eq!(messages(&logs), [line("warn").trim_end(), line("ERROR").trim_end()]);
+    assert_eq!(logs.events(GROUP).len(), 4, "and Lambda's two");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,7 +372,7 @@ async fn a_line_without_its_end_comes_when_the_process_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_has_lambdas_environment_and_nothing_else() {
     let (host, _) = host(|function| {
-        function.json_logs = true;
+        function.log_format = json_logs(LogLevel::Error);
         function.environment.insert("TABLE".to_owned(), "connections".to_owned());
         function.environment.insert("AWS_ENDPOINT_URL".to_owned(), "https://the.real.one".to_owned());
     })
@@ -351,6 +410,7 @@ async fn a_process_has_lambdas_environment_and_nothing_else() {
     is("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
     is("AWS_LAMBDA_FUNCTION_NAME", "stack-Probe");
     is("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    is("AWS_LAMBDA_LOG_LEVEL", "ERROR");
     is("AWS_LAMBDA_LOG_GROUP_NAME", GROUP);
     is("AWS_REGION", "eu-west-1");
     is("TABLE", "connections");

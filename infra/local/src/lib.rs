@@ -7,6 +7,7 @@ mod faults;
 mod fidelity;
 mod gateway;
 pub mod lambda;
+mod meters;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;
@@ -15,6 +16,7 @@ mod tables;
 
 pub use credentials::Credentials;
 pub use faults::{Fault, FaultError};
-pub use gateway::Quotas;
+pub use gateway::{Quotas, execution_log_group, is_execution_failure};
+pub use meters::Meters;
 pub use stack::{Config, Endpoint, Running, StartError, start};
 pub use tables::TableError;

@@ -5,14 +5,17 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use cloudwatch::logs::LogStore;
+use cloudwatch::metrics::MetricStore;
 use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::clock::SystemClock;
 use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
+use crate::meters::Meters;
 use crate::programs::Programs;
 use crate::tables::{TableError, Tables};
 
@@ -100,9 +103,22 @@ pub struct Running {
     endpoints: Vec<Endpoint>,
     aws: String,
     logs: LogStore,
+    metrics: MetricStore,
+    meters: Meters,
+    flushing: Flushing,
     gateway: Gateway,
     host: Host,
     tables: Tables,
+}
+
+/// The task that moves metrics into the store; it ends with this.
+#[derive(Debug)]
+struct Flushing(JoinHandle<()>);
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Starts an app: its tables, its functions' host, and its APIs.
@@ -115,15 +131,15 @@ pub struct Running {
 /// See [`StartError`].
 pub async fn start(app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
     let clock = Arc::new(SystemClock);
-    let logs = LogStore::default();
+    let (logs, metrics) = (LogStore::default(), MetricStore::default());
+    let meters = Meters::new(metrics.clone());
     declare_groups(&logs, &app);
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
     let aws = format!("http://{}", reachable(config.aws.local_addr()?));
-    let groups: BTreeMap<String, String> = app
-        .functions
-        .values()
-        .map(|function| (function.logical_id.clone(), function.log_group.clone()))
-        .collect();
+    let by_id = |text: fn(&sam::app::Function) -> &String| -> BTreeMap<String, String> {
+        app.functions.iter().map(|(id, function)| (id.clone(), text(function).clone())).collect()
+    };
+    let (groups, functions) = (by_id(|function| &function.log_group), by_id(|function| &function.name));
     let faults = Arc::new(Faults::new(&config.faults));
     if let Some(unknown) = faults.functions().find(|function| !app.functions.contains_key(*function)) {
         return Err(StartError::Fault(unknown.to_owned()));
@@ -135,6 +151,7 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         functions: app.functions,
         programs,
         logs: logs.clone(),
+        meters: meters.clone(),
         region: config.settings.region.clone(),
         account_id: config.settings.account_id.clone(),
         credentials: config.credentials.clone(),
@@ -144,7 +161,9 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
     let settings = gateway::Settings {
         apis: app.apis,
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
+        functions,
         logs: logs.clone(),
+        meters: meters.clone(),
         clock,
         time_scale: config.time_scale,
         quotas: config.quotas,
@@ -159,7 +178,8 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         StartError::Function { function, reason, output }
     })?;
     let gateway = Gateway::start(config.websocket, settings)?;
-    Ok(Running { endpoints, aws, logs, gateway, host, tables })
+    let flushing = Flushing(meters.flushing());
+    Ok(Running { endpoints, aws, logs, metrics, meters, flushing, gateway, host, tables })
 }
 
 impl Running {
@@ -175,7 +195,14 @@ impl Running {
         &self.aws
     }
 
-    /// The access logs and the functions' logs.
+    /// The metrics of the gateway and of Lambda, up to now.
+    #[must_use]
+    pub fn metrics(&self) -> &MetricStore {
+        self.meters.flush();
+        &self.metrics
+    }
+
+    /// The logs of the gateway and of the functions.
     #[must_use]
     pub fn logs(&self) -> &LogStore {
         &self.logs
@@ -187,6 +214,8 @@ impl Running {
         self.gateway.shutdown().await;
         self.host.shutdown().await;
         self.tables.shutdown().await;
+        drop(self.flushing);
+        self.meters.flush();
     }
 }
 
@@ -253,7 +282,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::{SinkExt, StreamExt};
-    use sam::app::{ApiKeySource, Authorization, Integration, Route, Stage, Target, Throttle};
+    use sam::app::{ApiKeySource, Authorization, Integration, Route, RouteSettings, Stage, Target};
     use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::Message;
 
@@ -277,8 +306,8 @@ mod tests {
             variables: BTreeMap::new(),
             api_keys: Vec::new(),
             access_log: None,
-            default_throttle: Throttle::default(),
-            route_throttles: BTreeMap::new(),
+            default_route_settings: RouteSettings::default(),
+            route_settings: BTreeMap::new(),
         };
         let api = WebSocketApi {
             logical_id: "Api".to_owned(),

@@ -1,12 +1,14 @@
 //! The checked application: what a template declares, resolved, as the local AWS runs it.
 
 mod authorization;
+mod logging;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use authorization::{ApiKey, ApiKeySource, Authorization, Authorizer, IdentitySource};
+pub use logging::{LogFormat, LogLevel, LoggingLevel, RouteSettings};
 
 /// Everything of a template that the local AWS can run, with what it leaves out.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,10 +151,10 @@ pub struct Stage {
     pub api_keys: Vec<ApiKey>,
     /// `AccessLogSettings`, when the stage has them.
     pub access_log: Option<AccessLog>,
-    /// `DefaultRouteSettings`: the throttle of each route that has no own.
-    pub default_throttle: Throttle,
-    /// `RouteSettings`: own throttles, by route key.
-    pub route_throttles: BTreeMap<String, Throttle>,
+    /// `DefaultRouteSettings`: what holds for each route that does not say otherwise.
+    pub default_route_settings: RouteSettings,
+    /// `RouteSettings`, by route key.
+    pub route_settings: BTreeMap<String, RouteSettings>,
 }
 
 /// How many requests a route takes.
@@ -190,8 +192,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// `LoggingConfig.LogGroup`, or `/aws/lambda/{name}`.
     pub log_group: String,
-    /// `LoggingConfig.LogFormat`: whether the function's log is JSON (else text).
-    pub json_logs: bool,
+    /// `LoggingConfig`: its `LogFormat` and the levels.
+    pub log_format: LogFormat,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<u32>,
     /// Where its program comes from.

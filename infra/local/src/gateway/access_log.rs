@@ -139,6 +139,10 @@ pub(crate) struct Row<'a> {
     pub(crate) principal: Option<&'a Principal>,
     /// How a handshake's checks went.
     pub(crate) checks: Option<&'a Checks>,
+    /// Whether its integration was called.
+    pub(crate) reached: bool,
+    /// Whether the integration's answer was sent to the client.
+    pub(crate) replied: bool,
 }
 
 impl Row<'_> {
@@ -148,6 +152,7 @@ impl Row<'_> {
             status: outcome.status(),
             integration_latency: outcome.latency,
             error: outcome.error(),
+            reached: outcome.error().is_none_or(GatewayError::is_of_integration),
             ..self
         }
     }
@@ -222,6 +227,8 @@ mod tests {
             identity,
             principal: None,
             checks: None,
+            reached: true,
+            replied: false,
         }
     }
 
@@ -268,6 +275,23 @@ mod tests {
         check("$context.error.messageString", |_| {}, "-");
         check("$context.domainName", |row| row.domain_name = "", "-");
         check("$context.integration.status $context.authorizer.principalId", |_| {}, "- -");
+    }
+
+    #[test]
+    fn what_a_websocket_never_has_is_a_dash() {
+        check(
+            "$context.integration.error $context.integration.integrationStatus $context.integration.latency \
+             $context.integration.requestId $context.integration.status $context.waf.error $context.waf.latency \
+             $context.waf.status $context.identity.principalOrgId $context.identity.cognitoIdentityId",
+            |_| {},
+            "- - - - - - - - - -",
+        );
+        check(
+            "$context.resourcePath $context.responseLength $context.responseLatency $context.integrationStatus \
+             $context.protocol $context.path $context.authorizer",
+            |_| {},
+            "- - - - - - -",
+        );
     }
 
     /// Event, route, status, message, opening, latency and error: the fields of the rows that were

@@ -9,6 +9,7 @@ use super::authorizer::{Asking, Principal};
 use super::connection::{Connection, Request};
 use super::error::GatewayError;
 use super::handshake::Handshake;
+use super::invocation::Invocation;
 use super::sigv4::Caller;
 use super::{Shared, api_key};
 
@@ -41,6 +42,10 @@ pub(crate) struct Checks {
     pub(crate) authorizer: Option<Check>,
     /// The policy: `$context.authorize.*`.
     pub(crate) authorize: Option<Check>,
+    /// Lambda's id of the authorizer's request.
+    authorizer_request_id: Option<String>,
+    /// What Lambda answered to that request.
+    authorizer_integration_status: Option<u16>,
 }
 
 /// One check.
@@ -78,8 +83,12 @@ impl Checks {
             "authenticate" => self.authenticate.as_ref()?.variable(name),
             "authorize" => self.authorize.as_ref()?.variable(name),
             // The function is all that an authorizer is.
-            "authorizer" if name == "integrationLatency" => self.authorizer.as_ref()?.variable("latency"),
-            "authorizer" => self.authorizer.as_ref()?.variable(name),
+            "authorizer" => match name {
+                "integrationLatency" => self.authorizer.as_ref()?.variable("latency"),
+                "integrationStatus" => Some(self.authorizer_integration_status?.to_string().into()),
+                "requestId" => Some(self.authorizer_request_id.clone()?.into()),
+                name => self.authorizer.as_ref()?.variable(name),
+            },
             _ => None,
         }
     }
@@ -111,13 +120,17 @@ async fn check(
         Authorization::Open => {}
         Authorization::Iam => admitted.caller = signed(shared, request, handshake, checks)?,
         Authorization::Custom(authorizer) => {
-            let invoke = &*shared.invoke;
+            let invocation = Invocation::new(&*shared.invoke, &shared.functions, None);
             let method_arn = format!(
                 "{}:{}/{}/{}",
                 shared.execute_api_arn, connection.api.id, connection.stage.name, route.key
             );
+            let invoke = &invocation;
             let asking = Asking { invoke, authorizer, connection, request, handshake, method_arn };
-            admitted.principal = Some(asking.verdict(checks).await?);
+            let verdict = asking.verdict(checks).await;
+            checks.authorizer_request_id = invocation.request_id().map(str::to_owned);
+            checks.authorizer_integration_status = invocation.status();
+            admitted.principal = Some(verdict?);
         }
     }
     if route.api_key_required {

@@ -7,9 +7,12 @@ use cloudwatch::logs::LogStore;
 use sam::app::{ApiKey, ApiKeySource, Route, Target, WebSocketApi};
 
 use super::access_log::{AccessLog, Row};
+use super::execution_log::ExecutionLog;
+use super::metrics::Metrics;
 use super::model::Models;
 use super::route::{DEFAULT, Selection};
 use super::throttle::{Bucket, Quotas};
+use crate::meters::Meters;
 
 /// One WebSocket API.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Stage {
     /// The API keys that it takes.
     pub(crate) api_keys: Vec<ApiKey>,
     access_log: Option<AccessLog>,
+    pub(crate) execution_log: ExecutionLog,
+    metrics: Metrics,
     /// By route key.
     throttles: BTreeMap<String, Bucket>,
 }
@@ -46,12 +51,19 @@ impl Api {
     ///
     /// # Errors
     /// What cannot be parsed, in words.
-    pub(crate) fn new(api: &WebSocketApi, logs: &LogStore, quotas: &Quotas) -> Result<Self, String> {
+    pub(crate) fn new(
+        api: &WebSocketApi,
+        logs: &LogStore,
+        meters: &Meters,
+        quotas: &Quotas,
+    ) -> Result<Self, String> {
         let stage = |stage: &sam::app::Stage| Stage {
             name: stage.name.clone(),
             variables: stage.variables.clone(),
             api_keys: stage.api_keys.clone(),
             access_log: stage.access_log.as_ref().map(|settings| AccessLog::new(settings, logs.clone())),
+            execution_log: ExecutionLog::new(&api.id, stage, logs.clone()),
+            metrics: Metrics::new(&api.id, stage, api.routes.keys(), meters),
             throttles: throttles(stage, api.routes.keys(), quotas),
         };
         let stages = api.stages.iter().map(|(name, declared)| (name.clone(), Arc::new(stage(declared))));
@@ -115,8 +127,9 @@ fn throttles<'a>(
     quotas: &Quotas,
 ) -> BTreeMap<String, Bucket> {
     let bucket = |key: &String| {
-        let own = stage.route_throttles.get(key).copied().unwrap_or_default();
-        Some((key.clone(), Bucket::of_route(own, stage.default_throttle, quotas)?))
+        let own = stage.route_settings.get(key).copied().unwrap_or_default();
+        let default = stage.default_route_settings.throttle;
+        Some((key.clone(), Bucket::of_route(own.throttle, default, quotas)?))
     };
     routes.filter_map(bucket).collect()
 }
@@ -127,8 +140,9 @@ impl Stage {
         self.throttles.get(route_key)
     }
 
-    /// Writes a row of the access log, when the stage has one.
+    /// Counts what a row is about, and writes the row, when the stage has an access log.
     pub(crate) fn log(&self, row: &Row<'_>, now_ms: i64) {
+        self.metrics.count(row, now_ms);
         if let Some(access_log) = &self.access_log {
             access_log.write(row, now_ms);
         }

@@ -20,6 +20,7 @@ use super::error::GatewayError;
 use super::handshake::{self, Handshake};
 use super::ids::{self, ConnectionId};
 use super::integration::{self, Outcome};
+use super::invocation::Invocation;
 use super::outbox::{self, Waiting};
 use super::registry::OpenConnection;
 use super::sigv4::Caller;
@@ -136,11 +137,15 @@ async fn connect(
     if !shared.throttles.admit_connection(connection.stage.throttle("$connect")) {
         return Err(throttled(shared, connection, &request));
     }
-    let api = Arc::clone(&connection.api);
+    let (api, stage) = (Arc::clone(&connection.api), Arc::clone(&connection.stage));
+    let id = connection.id.clone();
+    let execution = stage.execution_log.follow(&*shared.clock, &id, &request, Some("$connect"));
     let Some(route) = api.route("$connect") else {
+        execution.connecting(&connection.identity, None);
         let mut row = connection.row(&request, "CONNECT");
         row.route_key = Some("$connect");
-        connection.stage.log(&row, shared.clock.now_ms());
+        execution.finished(&row);
+        stage.log(&row, shared.clock.now_ms());
         return Ok(None);
     };
     let Admission { checks, verdict } =
@@ -150,15 +155,19 @@ async fn connect(
             connection.principal = admitted.principal;
             connection.identity.caller = admitted.caller;
             connection.identity.api_key = admitted.api_key;
+            execution.connecting(&connection.identity, connection.identity.api_key.as_ref());
             let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
             let event = event::connect(connection, &request, &headers, &handshake.query());
-            integration::call(&*shared.invoke, route, &event).await
+            let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
+            integration::call(&invocation, route, &event).await
         }
         Err(error) => Outcome { latency: None, answer: Err(error) },
     };
     let mut row = connection.row(&request, "CONNECT");
     (row.route_key, row.checks) = (Some("$connect"), Some(&checks));
-    connection.stage.log(&row.after(&outcome), shared.clock.now_ms());
+    let row = row.after(&outcome);
+    execution.finished(&row);
+    stage.log(&row, shared.clock.now_ms());
     match outcome.answer {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(Some(answer)),
         Ok(answer) => Err(handshake::refused(answer)),
@@ -249,6 +258,9 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
     let route = connection.api.select(&body);
     row.route_key = route.map(|route| route.key.as_str());
     let two_way = route.is_some_and(|route| route.two_way);
+    let log = &connection.stage.execution_log;
+    let execution = log.follow(&*shared.clock, &connection.id, &request, row.route_key);
+    execution.received(&body);
     let outcome = match admitted(&shared, connection, route, &body) {
         Err(refusal) => {
             row.validation_error = refusal.detail;
@@ -256,12 +268,17 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
         }
         Ok(route) => {
             let event = event::message(connection, &request, &route.key, &message_id, &body);
-            integration::call(&*shared.invoke, route, &event).await.within(two_way, limits::MESSAGE)
+            let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
+            integration::call(&invocation, route, &event).await.within(two_way, limits::MESSAGE)
         }
     };
-    let row = row.after(&outcome);
+    let mut row = row.after(&outcome);
+    execution.finished(&row);
     let reply = match outcome.answer {
-        Ok(answer) if two_way => answer.body,
+        Ok(answer) if two_way => {
+            row.replied = answer.body.is_some();
+            answer.body
+        }
         Ok(_) => None,
         Err(error) => Some(error.body(&connection.id, &request.id)),
     };
@@ -304,10 +321,15 @@ async fn disconnect(shared: &Shared, connection: &Connection, ending: &Ending) {
     let request = Request::new(&*shared.clock);
     let mut row = connection.row(&request, "DISCONNECT");
     row.route_key = Some("$disconnect");
+    let log = &connection.stage.execution_log;
+    let execution = log.follow(&*shared.clock, &connection.id, &request, row.route_key);
+    execution.disconnecting();
     if let Some(route) = connection.api.route("$disconnect") {
         let event = event::disconnect(connection, &request, ending);
-        row = row.after(&integration::call(&*shared.invoke, route, &event).await);
+        let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
+        row = row.after(&integration::call(&invocation, route, &event).await);
     }
+    execution.disconnected(&row, ending);
     connection.stage.log(&row, shared.clock.now_ms());
 }
 
@@ -333,6 +355,8 @@ impl Connection {
             identity: &self.identity,
             principal: self.principal.as_ref(),
             checks: None,
+            reached: false,
+            replied: false,
         }
     }
 }

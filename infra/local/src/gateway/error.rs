@@ -89,6 +89,11 @@ impl GatewayError {
         }
     }
 
+    /// Whether it came of calling an integration, and not of what stands before one.
+    pub(crate) fn is_of_integration(self) -> bool {
+        matches!(self, Self::IntegrationFailed | Self::IntegrationUnavailable | Self::IntegrationTimedOut)
+    }
+
     /// The JSON that the client gets, spaced as API Gateway spaces it.
     pub(crate) fn body(self, connection: &ConnectionId, request_id: &str) -> String {
         let message = match self.message() {

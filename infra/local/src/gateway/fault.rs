@@ -135,6 +135,19 @@ impl Invoke for Killing {
             Invoke::invoke(&self.host, function, payload)
         }
     }
+
+    fn invoke_as<'a>(
+        &'a self,
+        function: &'a str,
+        payload: Bytes,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        if self.faults.kills(function) {
+            Box::pin(self.host.invoke_and_kill(function, payload))
+        } else {
+            Invoke::invoke_as(&self.host, function, payload, request_id)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,15 +14,34 @@ use super::mock;
 use crate::lambda::{Host, InvokeError};
 
 /// Invokes a function synchronously. The gateway's only way to Lambda.
-pub(crate) trait Invoke: std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Invoke: std::fmt::Debug + Send + Sync {
     /// The answer of the function with this logical id. Dropping the future leaves the invocation
     /// running.
     fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
+
+    /// The same, under this request id where there are such.
+    fn invoke_as<'a>(
+        &'a self,
+        function: &'a str,
+        payload: Bytes,
+        _request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        self.invoke(function, payload)
+    }
 }
 
 impl Invoke for Host {
     fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(Self::invoke(self, function, payload))
+    }
+
+    fn invoke_as<'a>(
+        &'a self,
+        function: &'a str,
+        payload: Bytes,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(Self::invoke_as(self, function, payload, request_id))
     }
 }
 

@@ -26,6 +26,13 @@ use super::registry::OpenConnection;
 use super::sigv4::{Signable, SignatureError};
 use super::{Shared, limits, time};
 
+/// What the logs and the metrics call the three calls.
+pub(crate) const ROUTE_KEYS: [&str; 3] = [
+    "POST /@connections/{connectionId}",
+    "GET /@connections/{connectionId}",
+    "DELETE /@connections/{connectionId}",
+];
+
 /// The header that names a management call, a UUID.
 const UUID_HEADER: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -64,10 +71,11 @@ enum Answer {
 
 /// Answers a management call.
 pub(crate) async fn handle(shared: &Shared, mut call: Call) -> Response {
+    let [post, get, delete] = ROUTE_KEYS;
     let route_key = match call.parts.method {
-        Method::POST => "POST /@connections/{connectionId}",
-        Method::GET => "GET /@connections/{connectionId}",
-        Method::DELETE => "DELETE /@connections/{connectionId}",
+        Method::POST => post,
+        Method::GET => get,
+        Method::DELETE => delete,
         _ => return forbidden(),
     };
     // A message that is too large gets neither a reason nor an id, and leaves no row.
@@ -140,6 +148,8 @@ fn log(
         identity: &call.identity,
         principal: None,
         checks: None,
+        reached: false,
+        replied: false,
     };
     stage.log(&row, shared.clock.now_ms());
 }

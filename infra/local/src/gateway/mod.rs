@@ -15,12 +15,15 @@ mod authorizer;
 mod connection;
 mod error;
 mod event;
+mod execution_log;
 mod fault;
 mod handshake;
 mod ids;
 mod integration;
+mod invocation;
 mod limits;
 mod management;
+mod metrics;
 mod mock;
 mod model;
 mod outbox;
@@ -36,6 +39,7 @@ mod tests;
 mod throttle;
 mod time;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,10 +58,12 @@ use tokio::time::timeout;
 use self::address::Address;
 use self::api::{Api, Stage};
 use self::connection::{Connection, Identity};
+pub use self::execution_log::{execution_log_group, is_execution_failure};
 pub(crate) use self::fault::{Faults, Killing};
 use self::handshake::Handshake;
 use self::ids::ConnectionId;
 pub(crate) use self::integration::Invoke;
+use self::invocation::Functions;
 use self::limits::Timers;
 use self::management::Call;
 use self::registry::Registry;
@@ -67,6 +73,7 @@ pub use self::throttle::Quotas;
 use self::throttle::Throttles;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::meters::Meters;
 
 /// How long open connections and running functions may take to end when the gateway stops.
 const STOPPING: Duration = Duration::from_secs(10);
@@ -81,8 +88,12 @@ pub(crate) struct Settings {
     pub(crate) apis: Vec<WebSocketApi>,
     /// Lambda.
     pub(crate) invoke: Arc<dyn Invoke>,
-    /// Where access logs go.
+    /// The functions' names by logical id, for the logs.
+    pub(crate) functions: BTreeMap<String, String>,
+    /// Where access logs and execution logs go.
     pub(crate) logs: LogStore,
+    /// Where metrics go.
+    pub(crate) meters: Meters,
     pub(crate) clock: Arc<dyn Clock>,
     /// How many times faster than AWS's the 10-minute and 2-hour clocks run.
     pub(crate) time_scale: f64,
@@ -116,6 +127,7 @@ pub(crate) enum SettingsError {
 pub(crate) struct Shared {
     apis: Vec<Arc<Api>>,
     invoke: Arc<dyn Invoke>,
+    functions: Functions,
     clock: Arc<dyn Clock>,
     timers: Timers,
     /// `arn:aws:execute-api:us-east-1:123456789012`.
@@ -133,9 +145,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let api = |declared: &WebSocketApi| match Api::new(declared, &settings.logs, &settings.quotas) {
-            Ok(api) => Ok(Arc::new(api)),
-            Err(reason) => Err(SettingsError::Api { api: declared.logical_id.clone(), reason }),
+        let api = |declared: &WebSocketApi| {
+            let api = Api::new(declared, &settings.logs, &settings.meters, &settings.quotas);
+            match api {
+                Ok(api) => Ok(Arc::new(api)),
+                Err(reason) => Err(SettingsError::Api { api: declared.logical_id.clone(), reason }),
+            }
         };
         let sam::Settings { region, account_id, .. } = &settings.deployment;
         let partition = settings.deployment.partition();
@@ -151,6 +166,7 @@ impl Shared {
             apis: settings.apis.iter().map(api).collect::<Result<_, _>>()?,
             timers: Timers::scaled(settings.time_scale)
                 .ok_or(SettingsError::TimeScale(settings.time_scale))?,
+            functions: Functions::new(&settings.functions, &settings.deployment),
             invoke: settings.invoke,
             clock: settings.clock,
             registry: Registry::default(),

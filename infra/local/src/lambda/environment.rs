@@ -17,6 +17,7 @@ use tokio::time::sleep_until;
 use super::function::{EnvironmentId, Function};
 use super::output::{LogStream, Pipe};
 use super::phase::Ending;
+use super::system_log::SystemLog;
 use super::{platform, runtime_api, variables};
 use crate::programs::Program;
 
@@ -29,11 +30,12 @@ pub(super) async fn run(
 ) {
     let settings = &function.settings;
     let log = LogStream::new(function.logs.clone(), &settings.log_group, Arc::clone(&function.clock));
-    let ending = match Process::start(&function, id, &log).await {
+    let system = Arc::new(SystemLog::new(log.clone(), settings));
+    let ending = match Process::start(&function, id, &log, &system).await {
         Ok(mut process) => process.watch(&function, id, &changed).await,
         Err(error) => Ending::NotStarted(error.to_string()),
     };
-    function.ended(id, &ending, &log);
+    function.ended(id, &ending, &system);
 }
 
 /// Both pipes of a process.
@@ -64,7 +66,12 @@ struct Process {
 }
 
 impl Process {
-    async fn start(function: &Arc<Function>, id: EnvironmentId, log: &LogStream) -> io::Result<Self> {
+    async fn start(
+        function: &Arc<Function>,
+        id: EnvironmentId,
+        log: &LogStream,
+        system: &Arc<SystemLog>,
+    ) -> io::Result<Self> {
         let Program::Executable(program) = &function.program else {
             return Err(io::Error::other("there is no program"));
         };
@@ -73,9 +80,10 @@ impl Process {
         let address = listener.local_addr()?.to_string();
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
+        let format = function.settings.log_format;
         let output = Arc::new(Output {
-            stdout: Arc::new(Pipe::new(stdout, log.clone())?),
-            stderr: Arc::new(Pipe::new(stderr, log.clone())?),
+            stdout: Arc::new(Pipe::new(stdout, log.clone(), format)?),
+            stderr: Arc::new(Pipe::new(stderr, log.clone(), format)?),
         });
 
         let child = Command::new(program)
@@ -93,10 +101,11 @@ impl Process {
             .spawn()
             .map_err(|error| io::Error::other(format!("fork/exec {}: {error}", program.display())))?;
 
+        system.runs_as(child.id());
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&output.stdout).run());
         tasks.spawn(Arc::clone(&output.stderr).run());
-        let router = runtime_api::router(Arc::clone(function), id, Arc::clone(&output));
+        let router = runtime_api::router(Arc::clone(function), id, Arc::clone(&output), Arc::clone(system));
         let listener = listener.tap_io(|stream| {
             // Without it an answer waits for the acknowledgement of the one before. A refusal
             // costs only that time.

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use cloudwatch::logs::LogStore;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::environment;
-use super::output::LogStream;
+use super::metrics::Metrics;
 use super::phase::{Answer, Closing, Ending, Invocation, Phase, Refusal, Slot, Work};
+use super::system_log::SystemLog;
 use super::{ENVIRONMENTS, HostConfig, InvokeError, platform, variables};
 use crate::clock::Clock;
 use crate::programs::Program;
@@ -35,6 +35,7 @@ pub(super) struct Function {
     pub(super) variables: BTreeMap<String, String>,
     pub(super) logs: LogStore,
     pub(super) clock: Arc<dyn Clock>,
+    metrics: Metrics,
     /// Never held across an await.
     state: Mutex<State>,
 }
@@ -84,7 +85,8 @@ impl Function {
             alive: Some(alive),
         };
         let (logs, clock) = (host.logs.clone(), Arc::clone(&host.clock));
-        Self { settings, program, arn, variables, logs, clock, state: Mutex::new(state) }
+        let metrics = Metrics::new(&settings.name, &host.meters);
+        Self { settings, program, arn, variables, logs, clock, metrics, state: Mutex::new(state) }
     }
 
     /// Lines an invocation up and gives where its answer will come.
@@ -92,24 +94,28 @@ impl Function {
     pub(super) fn invoke(
         self: &Arc<Self>,
         payload: Bytes,
+        request_id: Arc<str>,
         doomed: bool,
     ) -> Result<oneshot::Receiver<Answer>, InvokeError> {
         if let Program::Unrunnable(reason) = &self.program {
             return Err(InvokeError::NotRunnable(reason.clone()));
         }
         let (reply, answer) = oneshot::channel();
-        let request_id = Arc::from(Uuid::new_v4().to_string());
         let mut state = self.lock();
         if state.closing.is_some() {
             return Err(InvokeError::NotRunnable("the Lambda host is shutting down".to_owned()));
         }
         if self.settings.reserved_concurrency.is_some_and(|reserved| state.concurrency() >= reserved as usize)
         {
+            self.metrics.throttled(self.clock.now_ms());
             return Err(InvokeError::Throttled);
         }
         state.waiting.push_back(Invocation { request_id, payload, reply, failed_inits: 0, doomed });
         self.assign(&mut state);
         self.fill(&mut state);
+        let concurrency = state.concurrency();
+        drop(state);
+        self.metrics.invoked(self.clock.now_ms(), concurrency);
         Ok(answer)
     }
 
@@ -158,7 +164,13 @@ impl Function {
     }
 
     /// An environment answers its invocation; the second answer is refused.
-    pub(super) fn answer(&self, id: EnvironmentId, request_id: &str, answer: Answer) -> Result<(), Refusal> {
+    pub(super) fn answer(
+        &self,
+        id: EnvironmentId,
+        request_id: &str,
+        answer: Answer,
+        system: &SystemLog,
+    ) -> Result<(), Refusal> {
         let mut state = self.lock();
         let (closing, crowded) = (state.closing, !state.waiting.is_empty());
         let slot = state.environments.get_mut(&id).ok_or(Refusal::InvalidRequestId)?;
@@ -166,7 +178,10 @@ impl Function {
         let busy = mem::replace(&mut slot.phase, between);
         slot.rewatch(closing, crowded);
         drop(state);
-        if let Phase::Busy { invocation, .. } = busy {
+        if let Phase::Busy { invocation, work, since, .. } = busy {
+            let ran = since.elapsed();
+            system.answered(&work.request_id, &answer, ran);
+            self.metrics.ended(self.began(&work), ran, answer.is_err());
             // An error says that the caller went away; the invocation ran all the same.
             let _ = invocation.reply.send(answer);
         }
@@ -213,26 +228,21 @@ impl Function {
 
     /// An environment's process is gone: fails what it worked on, and starts another one where
     /// invocations wait.
-    pub(super) fn ended(self: &Arc<Self>, id: EnvironmentId, ending: &Ending, log: &LogStream) {
+    pub(super) fn ended(self: &Arc<Self>, id: EnvironmentId, ending: &Ending, system: &SystemLog) {
         let slot = {
             let mut state = self.lock();
             state.idle.retain(|idle| *idle != id);
             state.environments.remove(&id)
         };
         match slot.map(|slot| slot.phase) {
-            Some(Phase::Busy { invocation, since, .. }) => {
-                let error = ending.error(&invocation.request_id);
-                platform::log_failure(
-                    log,
-                    self.settings.json_logs,
-                    &invocation.request_id,
-                    &error,
-                    since.elapsed(),
-                );
+            Some(Phase::Busy { invocation, work, since, .. }) => {
+                let (error, ran) = (ending.error(&invocation.request_id), since.elapsed());
+                system.failed(&invocation.request_id, &error, ran);
+                self.metrics.ended(self.began(&work), ran, true);
                 let _ = invocation.reply.send(Err(error));
             }
             Some(Phase::Starting { since, .. }) if !matches!(ending, Ending::Closed) => {
-                platform::log_init_failure(log, self.settings.json_logs, ending, since.elapsed());
+                system.init_failed(ending, since.elapsed());
                 self.init_failed(ending);
             }
             _ => {}
@@ -252,6 +262,7 @@ impl Function {
             return;
         }
         if let Some(invocation) = state.waiting.pop_front() {
+            self.metrics.ended(self.clock.now_ms(), Duration::ZERO, true);
             let _ = invocation.reply.send(Err(ending.error(&invocation.request_id)));
         }
     }
@@ -337,6 +348,12 @@ impl Function {
         work
     }
 
+    /// When an invocation began: milliseconds since the epoch.
+    fn began(&self, work: &Work) -> i64 {
+        let timeout = i64::try_from(self.settings.timeout.as_millis()).unwrap_or(i64::MAX);
+        work.deadline_ms.saturating_sub(timeout)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every critical section leaves the books whole, so a poisoned lock is still good.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -351,4 +368,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

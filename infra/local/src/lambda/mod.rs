@@ -10,10 +10,14 @@
 
 mod environment;
 mod function;
+mod level;
+mod memory;
+mod metrics;
 mod output;
 mod phase;
 mod platform;
 mod runtime_api;
+mod system_log;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -24,12 +28,15 @@ use bytes::Bytes;
 use cloudwatch::logs::LogStore;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::meters::Meters;
 use crate::programs::{Program, Programs};
 
 use self::function::Function;
+pub use self::platform::is_routine;
 
 /// Processes that one function may have at the same time.
 pub const ENVIRONMENTS: usize = 32;
@@ -74,6 +81,8 @@ pub struct HostConfig {
     pub programs: Programs,
     /// Where their output goes.
     pub logs: LogStore,
+    /// Where Lambda's metrics go.
+    pub meters: Meters,
     /// The region that the functions see, `us-east-1`.
     pub region: String,
     /// The account in the functions' ARNs, twelve digits.
@@ -129,7 +138,20 @@ impl Host {
     /// # Errors
     /// See [`InvokeError`].
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
-        self.run(function, payload, false).await
+        self.run(function, payload, new_request_id(), false).await
+    }
+
+    /// Invokes a function under a request id that the caller knows.
+    ///
+    /// # Errors
+    /// See [`InvokeError`].
+    pub(crate) async fn invoke_as(
+        &self,
+        function: &str,
+        payload: Bytes,
+        request_id: &str,
+    ) -> Result<Bytes, InvokeError> {
+        self.run(function, payload, Arc::from(request_id), false).await
     }
 
     /// Invokes a function, and kills the process that gets the invocation at once, whatever it has
@@ -138,14 +160,20 @@ impl Host {
     /// # Errors
     /// [`InvokeError::Exited`], or why it was not invoked.
     pub async fn invoke_and_kill(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
-        self.run(function, payload, true).await
+        self.run(function, payload, new_request_id(), true).await
     }
 
-    async fn run(&self, function: &str, payload: Bytes, doomed: bool) -> Result<Bytes, InvokeError> {
+    async fn run(
+        &self,
+        function: &str,
+        payload: Bytes,
+        request_id: Arc<str>,
+        doomed: bool,
+    ) -> Result<Bytes, InvokeError> {
         let Some(function) = self.shared.functions.get(function) else {
             return Err(InvokeError::NotRunnable(format!("there is no function {function}")));
         };
-        let answer = function.invoke(payload, doomed)?;
+        let answer = function.invoke(payload, request_id, doomed)?;
         // Whoever drops an invocation answers it first; this is for the end of the runtime only.
         answer.await.unwrap_or_else(|_| Err(InvokeError::NotRunnable("the Lambda host is gone".to_owned())))
     }
@@ -174,6 +202,10 @@ impl Host {
         self.shared.close(Instant::now() + SHUTDOWN_GRACE);
         self.shared.alive.closed().await;
     }
+}
+
+fn new_request_id() -> Arc<str> {
+    Arc::from(Uuid::new_v4().to_string())
 }
 
 impl Shared {

@@ -4,9 +4,11 @@ use std::io::{self, ErrorKind, PipeReader};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloudwatch::logs::LogStore;
+use sam::app::{LogFormat, LogLevel};
 use tokio::net::unix::pipe;
 use uuid::Uuid;
 
+use super::level;
 use crate::clock::Clock;
 
 /// Bytes of the longest log event; a longer line becomes several.
@@ -62,9 +64,9 @@ pub(super) struct Pipe {
 impl Pipe {
     /// # Errors
     /// When the pipe cannot be watched by the runtime's driver.
-    pub(super) fn new(reader: PipeReader, log: LogStream) -> io::Result<Self> {
+    pub(super) fn new(reader: PipeReader, log: LogStream, format: LogFormat) -> io::Result<Self> {
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
-        Ok(Self { reader, lines: Mutex::new(Lines { log, partial: Vec::new() }) })
+        Ok(Self { reader, lines: Mutex::new(Lines::new(log, format)) })
     }
 
     /// Moves what is in the pipe to the log. A direct read, not one through the driver: what the
@@ -126,11 +128,21 @@ pub(super) enum Drained {
 #[derive(Debug)]
 struct Lines {
     log: LogStream,
+    /// Lines below it are dropped.
+    least: Option<LogLevel>,
     /// A line whose newline has not come; at most [`EVENT_BYTES`].
     partial: Vec<u8>,
 }
 
 impl Lines {
+    fn new(log: LogStream, format: LogFormat) -> Self {
+        let least = match format {
+            LogFormat::Text => None,
+            LogFormat::Json { application, .. } => Some(application),
+        };
+        Self { log, least, partial: Vec::new() }
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
@@ -161,7 +173,9 @@ impl Lines {
             Ok(message) => message,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
-        self.log.write(message);
+        if self.least.is_none_or(|least| level::of(&message) >= least) {
+            self.log.write(message);
+        }
     }
 }
 
@@ -191,7 +205,7 @@ mod tests {
     /// What becomes of chunks that arrive one after the other.
     fn lines(chunks: &[&[u8]]) -> Vec<String> {
         let logs = LogStore::default();
-        let mut lines = Lines { log: stream(&logs), partial: Vec::new() };
+        let mut lines = Lines::new(stream(&logs), LogFormat::Text);
         chunks.iter().for_each(|chunk| lines.push(chunk));
         lines.finish();
         logs.events("group").into_iter().map(|event| event.message.to_string()).collect()
@@ -233,9 +247,8 @@ mod tests {
         use std::io::Write;
         let logs = LogStore::default();
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let pipe = Pipe::new(reader, stream(&logs)).unwrap();
-        let said =
-            || logs.events("group").into_iter().map(|event| event.message.to_string()).collect::<Vec<_>>();
+        let pipe = Pipe::new(reader, stream(&logs), LogFormat::Text).unwrap();
+        let said = || logs.events("group").into_iter().map(|event| event.message.to_string()).collect::<Vec<_>>();
         assert_eq!(pipe.drain(), Drained::Empty);
         writer.write_all(b"one\nha").unwrap();
         assert_eq!(pipe.drain(), Drained::Empty);

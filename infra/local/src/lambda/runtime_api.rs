@@ -21,6 +21,7 @@ use super::InvokeError;
 use super::environment::Output;
 use super::function::{EnvironmentId, Function, Next};
 use super::phase::{Refusal, Work};
+use super::system_log::SystemLog;
 
 /// Bytes of the largest answer: 6 MB, and the 100 bytes that Lambda allows on top.
 const ANSWER_BYTES: usize = 6 * 1024 * 1024 + 100;
@@ -31,27 +32,37 @@ struct Environment {
     function: Arc<Function>,
     id: EnvironmentId,
     output: Arc<Output>,
+    system: Arc<SystemLog>,
 }
 
 /// The API of the environment `id`.
-pub(super) fn router(function: Arc<Function>, id: EnvironmentId, output: Arc<Output>) -> Router {
+pub(super) fn router(
+    function: Arc<Function>,
+    id: EnvironmentId,
+    output: Arc<Output>,
+    system: Arc<SystemLog>,
+) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        .with_state(Arc::new(Environment { function, id, output }))
+        .with_state(Arc::new(Environment { function, id, output, system }))
 }
 
 /// Waits as long as it takes: `lambda_runtime` takes anything but a 200 for the end.
 async fn next(State(environment): State<Arc<Environment>>) -> Response {
+    environment.system.asked();
     let work = match environment.function.next(environment.id) {
         Next::Work(work) => Ok(work),
         Next::Wait(work) => work.await.map_err(|_| Refusal::InvalidState),
         Next::Ended => Err(Refusal::InvalidState),
     };
     match work {
-        Ok(work) => invocation(&environment.function.arn, work),
+        Ok(work) => {
+            environment.system.started(&work.request_id);
+            invocation(&environment.function.arn, work)
+        }
         Err(refusal) => refuse(refusal),
     }
 }
@@ -79,7 +90,7 @@ async fn response(
     };
     // The process wrote its lines before its answer: they are in the log before it, too.
     environment.output.drain();
-    match environment.function.answer(environment.id, &request_id, answer) {
+    match environment.function.answer(environment.id, &request_id, answer, &environment.system) {
         Ok(()) if status == StatusCode::ACCEPTED => accepted(),
         Ok(()) => too_large(),
         Err(refusal) => refuse(refusal),
@@ -98,7 +109,7 @@ async fn error(
         Err(Unread::Truncated) => return truncated(),
     };
     environment.output.drain();
-    match environment.function.answer(environment.id, &request_id, Err(report)) {
+    match environment.function.answer(environment.id, &request_id, Err(report), &environment.system) {
         Ok(()) => accepted(),
         Err(refusal) => refuse(refusal),
     }

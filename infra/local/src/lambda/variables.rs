@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use sam::app::LogFormat;
+
 use super::HostConfig;
 use crate::programs::Program;
 
@@ -23,6 +25,10 @@ pub(super) fn of_function(
     };
     let credentials = &host.credentials;
     let memory = function.memory_mb.to_string();
+    let (format, level) = match function.log_format {
+        LogFormat::Text => ("Text", None),
+        LogFormat::Json { application, .. } => ("JSON", Some(application.as_str())),
+    };
     let defined = [
         // Lambda's value without /opt: layers do not exist here.
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
@@ -37,13 +43,13 @@ pub(super) fn of_function(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_str()),
-        ("AWS_LAMBDA_LOG_FORMAT", if function.json_logs { "JSON" } else { "Text" }),
+        ("AWS_LAMBDA_LOG_FORMAT", format),
         ("_HANDLER", function.handler.as_str()),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.as_str()),
         ("AWS_SESSION_TOKEN", credentials.session_token.as_str()),
     ];
-    let level = function.json_logs.then_some(("AWS_LAMBDA_LOG_LEVEL", "INFO"));
+    let level = level.map(|level| ("AWS_LAMBDA_LOG_LEVEL", level));
     let defined = defined.into_iter().chain(level).map(|(name, value)| (name.to_owned(), value.to_owned()));
     let own = function.environment.iter().chain(&host.environment);
     defined.chain(own.map(|(name, value)| (name.clone(), value.clone()))).collect()

@@ -1,5 +1,5 @@
 //! `AccessLogSettings`, with the checks that API Gateway makes when a stage is created ("Set up
-//! logging for WebSocket APIs").
+//! logging for WebSocket APIs"), in its words.
 
 use crate::app::AccessLog;
 use crate::properties::Properties;
@@ -27,14 +27,12 @@ pub(super) fn read(stage: &Properties<'_>) -> Option<AccessLog> {
 
 fn refused(format: &str) -> Option<&'static str> {
     if format.trim_end_matches('\n').contains(['\n', '\r']) {
-        Some("the access log's `Format` must be a single line")
+        Some("Access Log format must be single line")
     } else if format.contains(['\n', '\r']) {
         // A block of YAML keeps its last line break unless told not to.
-        Some(
-            "the access log's `Format` must be a single line, and ends with a line break; write `>-`, not `>`",
-        )
+        Some("Access Log format must be single line, and it ends with a line break; write `>-`, not `>`")
     } else if !mentions(format, "requestId") && !mentions(format, "extendedRequestId") {
-        Some("the access log's `Format` must have $context.requestId or $context.extendedRequestId in it")
+        Some("Access Log format must include either $context.requestId or $context.extendedRequestId.")
     } else {
         None
     }
@@ -66,10 +64,10 @@ mod tests {
     fn a_format_is_one_line_with_a_request_id() {
         assert_eq!(refused("$context.requestId"), None);
         assert_eq!(refused("${context.extendedRequestId} $context.status"), None);
-        assert!(refused("$context.requestId\n$context.status").unwrap().contains("single line"));
+        assert!(refused("$context.requestId\n$context.status").unwrap().contains("must be single line"));
         assert!(refused("$context.requestId\n").unwrap().contains("`>-`"));
-        assert!(refused("$context.requestIds $context.status").unwrap().contains("must have"));
-        assert!(refused("requestId").unwrap().contains("must have"));
+        assert!(refused("$context.requestIds $context.status").unwrap().contains("must include either"));
+        assert!(refused("requestId").unwrap().contains("must include either"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Created, code};
-use crate::app::Function;
+use crate::app::{Function, LogFormat, LogLevel};
 use crate::identity::physical_name;
 use crate::properties::Properties;
 use crate::scope::Scope;
@@ -95,7 +95,6 @@ fn function(
         logging.check_names(&["ApplicationLogLevel", "LogFormat", "LogGroup", "SystemLogLevel"]);
     }
     let log_group = logging.and_then(|logging| logging.text("LogGroup"));
-    let format = logging.and_then(|logging| logging.one_of("LogFormat", &["JSON", "Text"]));
     Function {
         logical_id: created.resource.id.clone(),
         handler: properties.text("Handler").unwrap_or_default(),
@@ -103,10 +102,26 @@ fn function(
         memory_mb: properties.number("MemorySize", 128..=32_768).unwrap_or(128),
         environment: environment(properties),
         log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
-        json_logs: format.as_deref() == Some("JSON"),
+        log_format: logging.map(|logging| log_format(&logging)).unwrap_or_default(),
         reserved_concurrency: properties.number("ReservedConcurrentExecutions", 0..=u32::MAX),
         code: code::read(created.resource, properties, folder),
         name,
+    }
+}
+
+/// Lambda developer guide, "Configuring advanced logging controls": both levels are `INFO` unless
+/// told, and only JSON has them.
+fn log_format(logging: &Properties<'_>) -> LogFormat {
+    let format = logging.one_of("LogFormat", &["JSON", "Text"]);
+    let level = |name: &str, allowed: &[&str]| {
+        let level = logging.one_of(name, allowed);
+        level.and_then(|level| LogLevel::parse(&level)).unwrap_or(LogLevel::Info)
+    };
+    let application = level("ApplicationLogLevel", &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]);
+    let system = level("SystemLogLevel", &["DEBUG", "INFO", "WARN"]);
+    match format.as_deref() {
+        Some("JSON") => LogFormat::Json { application, system },
+        _ => LogFormat::Text,
     }
 }
 

@@ -10,8 +10,8 @@ mod log_group;
 mod mapping;
 mod mock;
 mod model;
+mod route_settings;
 mod table;
-mod throttle;
 mod websocket;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api_key::{self, Grant};
-use super::{Created, access_log, authorizer, integration, model, throttle};
+use super::{Created, access_log, authorizer, integration, model, route_settings};
 use crate::app::{ApiKey, Authorizer, Function, Integration, Route, Stage, Target, WebSocketApi};
 use crate::identity;
 use crate::properties::Properties;
@@ -230,8 +230,8 @@ impl<'a> Reader<'a, '_> {
                 variables: variables.unwrap_or_default(),
                 api_keys: self.api_keys(&name),
                 access_log: access_log::read(&properties),
-                default_throttle: throttle::of_all(&properties),
-                route_throttles: throttle::of_each(&properties, routes),
+                default_route_settings: route_settings::of_all(&properties),
+                route_settings: route_settings::of_each(&properties, routes),
             };
             if stages.insert(name.clone(), stage).is_some() {
                 properties.report(properties.at(), &format!("the API has another stage named `{name}`"));

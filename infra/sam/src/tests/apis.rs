@@ -231,9 +231,14 @@ fn mistakes_of_an_api_are_named_where_they_are() {
     );
     check(
         "Format: $context.requestId",
+        "Format: \"$context.requestId\\n$context.status\"",
+        "template.yaml:41:68: `Stage` (AWS::ApiGatewayV2::Stage): Access Log format must be single line",
+    );
+    check(
+        "Format: $context.requestId",
         "Format: $context.status",
-        "template.yaml:41:68: `Stage` (AWS::ApiGatewayV2::Stage): the access log's `Format` must have \
-         $context.requestId or $context.extendedRequestId in it",
+        "template.yaml:41:68: `Stage` (AWS::ApiGatewayV2::Stage): Access Log format must include \
+         either $context.requestId or $context.extendedRequestId.",
     );
 }
 

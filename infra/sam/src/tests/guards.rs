@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{errors, load};
-use crate::app::Throttle;
+use crate::app::{RouteSettings, Throttle};
 
 /// An API of SAM's with one route, `talk`; the arguments are lines of the API, of the route, and
 /// resources.
@@ -83,13 +83,14 @@ fn mistakes_of_models_are_named_where_they_are() {
 #[test]
 fn throttles_are_those_of_the_stage_and_of_each_route() {
     let settings = "      DefaultRouteSettings: {ThrottlingRateLimit: '100.5', ThrottlingBurstLimit: 20}
-      RouteSettings: {talk: {ThrottlingRateLimit: 1, LoggingLevel: INFO}}";
+      RouteSettings: {talk: {ThrottlingRateLimit: 1}}";
     let app = load(&template(settings, "", ""));
     let stage = &app.apis[0].stages["default"];
-    assert_eq!(stage.default_throttle, Throttle { rate: Some(100.5), burst: Some(20) });
-    assert_eq!(stage.route_throttles["talk"], Throttle { rate: Some(1.0), burst: None });
+    let throttle = |settings: RouteSettings| settings.throttle;
+    assert_eq!(throttle(stage.default_route_settings), Throttle { rate: Some(100.5), burst: Some(20) });
+    assert_eq!(throttle(stage.route_settings["talk"]), Throttle { rate: Some(1.0), burst: None });
     let app = load(&template("", "", ""));
-    assert_eq!(app.apis[0].stages["default"].default_throttle, Throttle::default());
+    assert_eq!(app.apis[0].stages["default"].default_route_settings, RouteSettings::default());
 }
 
 #[test]

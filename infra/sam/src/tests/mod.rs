@@ -7,6 +7,7 @@ mod config;
 mod errors;
 mod guards;
 mod intrinsics;
+mod logging;
 mod mocks;
 mod parameters;
 mod properties;

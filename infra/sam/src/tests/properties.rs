@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{errors, load};
+use crate::app::{LogFormat, LogLevel};
 
 #[test]
 fn a_function_has_globals_under_its_own_properties() {
@@ -35,9 +36,10 @@ Resources:
     let app = load(text);
     let chat = &app.functions["Chat"];
     assert_eq!((chat.timeout, chat.memory_mb), (Duration::from_secs(7), 256));
+    let json = LogFormat::Json { application: LogLevel::Info, system: LogLevel::Info };
     assert_eq!(
-        (chat.handler.as_str(), chat.log_group.as_str(), chat.json_logs),
-        ("index.handler", "/chat", true)
+        (chat.handler.as_str(), chat.log_group.as_str(), chat.log_format),
+        ("index.handler", "/chat", json)
     );
     assert_eq!(chat.reserved_concurrency, Some(2));
     let environment = chat.environment.iter().map(|(name, value)| format!("{name}={value}"));
@@ -45,7 +47,7 @@ Resources:
     let bare = &app.functions["Bare"];
     assert_eq!((bare.timeout, bare.memory_mb), (Duration::from_secs(3), 128));
     assert_eq!((bare.name.as_str(), bare.log_group.as_str()), ("named", "/aws/lambda/named"));
-    assert!(bare.environment.is_empty() && !bare.json_logs);
+    assert!(bare.environment.is_empty() && bare.log_format == LogFormat::Text);
     assert_eq!(app.log_groups[0].retention_days, Some(7));
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::{Code, Target};
+use crate::app::{Code, LogFormat, Target};
 use crate::{App, Settings, config, load};
 
 fn file(name: &str) -> PathBuf {
@@ -74,7 +74,7 @@ fn every_function_is_a_package_that_cargo_builds() {
         let Code::Cargo { package, binary } = &function.code else { panic!("{:?}", function.code) };
         let name = package.file_name().and_then(|name| name.to_str());
         assert_eq!(name, binary.as_deref(), "folder = binary");
-        assert!(function.json_logs);
+        assert!(matches!(function.log_format, LogFormat::Json { .. }));
         assert!(app.log_groups.iter().any(|group| group.name == function.log_group));
     }
 }

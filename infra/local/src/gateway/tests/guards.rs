@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{SinkExt, StreamExt};
 use sam::app::{
-    MappingTemplate, Mock, MockResponse, Target, TemplatePart, Throttle, Validation, WebSocketApi,
+    MappingTemplate, Mock, MockResponse, RouteSettings, Target, TemplatePart, Throttle, Validation,
+    WebSocketApi,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -183,8 +184,9 @@ async fn routes_have_the_throttles_of_their_stage() {
     let mut api = api("$connect ok\n$disconnect ok\nrare echo ->\n$default echo ->");
     let stage = api.stages.get_mut("prod").unwrap();
     let throttle = |burst| Throttle { rate: Some(0.0), burst: Some(burst) };
-    stage.default_throttle = throttle(2);
-    stage.route_throttles.insert("rare".to_owned(), throttle(1));
+    let settings = |burst| RouteSettings { throttle: throttle(burst), ..RouteSettings::default() };
+    stage.default_route_settings = settings(2);
+    stage.route_settings.insert("rare".to_owned(), settings(1));
     let server = Server::limited(vec![api], Quotas::unlimited()).await;
     let mut client = server.connect().await;
     play(

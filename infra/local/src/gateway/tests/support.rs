@@ -10,7 +10,7 @@ use cloudwatch::logs::LogStore;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use sam::app::{
-    AccessLog, ApiKeySource, Authorization, Integration, Route, Stage, Target, Throttle, WebSocketApi,
+    AccessLog, ApiKeySource, Authorization, Integration, Route, RouteSettings, Stage, Target, WebSocketApi,
 };
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +26,7 @@ use crate::credentials::Credentials;
 use crate::gateway::integration::Invoke;
 use crate::gateway::{Faults, Gateway, Quotas, Settings};
 use crate::lambda::InvokeError;
+use crate::meters::Meters;
 use crate::raw_http::{Reply, http};
 
 pub(super) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -123,8 +124,8 @@ pub(super) fn api(routes: &str) -> WebSocketApi {
                      $context.error.responseType"
                 .to_owned(),
         }),
-        default_throttle: Throttle::default(),
-        route_throttles: BTreeMap::new(),
+        default_route_settings: RouteSettings::default(),
+        route_settings: BTreeMap::new(),
     };
     WebSocketApi {
         logical_id: "Api".to_owned(),
@@ -194,7 +195,7 @@ impl Server {
         Self::changed(apis, |settings| settings.signers = Some(Credentials::default())).await
     }
 
-    async fn changed(apis: Vec<WebSocketApi>, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) async fn changed(apis: Vec<WebSocketApi>, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (lambda, events) = Lambda::new();
@@ -284,7 +285,9 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
     Settings {
         apis,
         invoke: lambda.clone(),
+        functions: BTreeMap::new(),
         logs: logs.clone(),
+        meters: Meters::default(),
         clock: Arc::new(FixedClock),
         time_scale: 1.0,
         quotas: Quotas::default(),

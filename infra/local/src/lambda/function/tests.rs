@@ -9,10 +9,38 @@ use tokio::time::advance;
 use super::*;
 use crate::clock::SystemClock;
 use crate::credentials::Credentials;
+use crate::lambda::output::LogStream;
+use crate::meters::Meters;
+use crate::meters::tests::Kept;
+
+/// A function `F` with a template's defaults.
+pub(in crate::lambda) fn settings() -> sam::app::Function {
+    sam::app::Function {
+        logical_id: "F".to_owned(),
+        name: "stack-F".to_owned(),
+        handler: "bootstrap".to_owned(),
+        timeout: Duration::from_secs(3),
+        memory_mb: 128,
+        environment: BTreeMap::new(),
+        log_group: "/aws/lambda/stack-F".to_owned(),
+        log_format: sam::app::LogFormat::Text,
+        reserved_concurrency: None,
+        code: sam::app::Code::Unrunnable(String::new()),
+    }
+}
+
+/// The log of a new environment.
+fn system(function: &Function) -> SystemLog {
+    let (logs, clock) = (function.logs.clone(), Arc::clone(&function.clock));
+    SystemLog::new(LogStream::new(logs, "group", clock), &function.settings)
+}
 
 /// A function with a `Timeout` of 3 s whose environments are played by the test.
 struct Played {
     function: Arc<Function>,
+    system: SystemLog,
+    meters: Meters,
+    kept: Arc<Kept>,
     /// Environments that wait; one whose receiver is gone has hung up.
     polls: Vec<oneshot::Receiver<Work>>,
     /// Keeps the answers' receivers.
@@ -21,22 +49,14 @@ struct Played {
 
 impl Played {
     fn new(reserved: Option<u32>) -> Self {
-        let settings = sam::app::Function {
-            logical_id: "F".to_owned(),
-            name: "stack-F".to_owned(),
-            handler: "bootstrap".to_owned(),
-            timeout: Duration::from_secs(3),
-            memory_mb: 128,
-            environment: BTreeMap::new(),
-            log_group: "/aws/lambda/stack-F".to_owned(),
-            json_logs: false,
-            reserved_concurrency: reserved,
-            code: sam::app::Code::Unrunnable(String::new()),
-        };
+        let settings = sam::app::Function { reserved_concurrency: reserved, ..settings() };
+        let kept = Arc::new(Kept::default());
+        let meters = Meters::to(Arc::<Kept>::clone(&kept));
         let host = HostConfig {
             functions: BTreeMap::new(),
             programs: BTreeMap::new(),
             logs: LogStore::default(),
+            meters: meters.clone(),
             region: "eu-west-1".to_owned(),
             account_id: "123456789012".to_owned(),
             credentials: Credentials::default(),
@@ -45,11 +65,17 @@ impl Played {
         };
         let program = Program::Executable(PathBuf::from("/nowhere/bootstrap"));
         let function = Arc::new(Function::new(settings, program, &host, watch::channel(()).1));
-        Self { function, polls: Vec::new(), answers: Vec::new() }
+        let system = system(&function);
+        Self { function, system, meters, kept, polls: Vec::new(), answers: Vec::new() }
     }
 
     fn invoke(&mut self, payload: &str) {
-        self.answers.push(self.function.invoke(Bytes::from(payload.to_owned()), false).unwrap());
+        self.answers.push(self.take(payload, false).unwrap());
+    }
+
+    fn take(&self, payload: &str, doomed: bool) -> Result<oneshot::Receiver<Answer>, InvokeError> {
+        let id = format!("request {}", rand::random::<u64>());
+        self.function.invoke(Bytes::from(payload.to_owned()), id.into(), doomed)
     }
 
     /// What an environment gets that asks: request id and payload, or nothing yet.
@@ -69,13 +95,12 @@ impl Played {
     /// Lets an environment take an invocation and answer it with the payload.
     fn echo(&mut self, id: EnvironmentId) -> String {
         let (request_id, payload) = self.next(id).unwrap();
-        self.function.answer(id, &request_id, Ok(payload.clone().into())).unwrap();
+        self.function.answer(id, &request_id, Ok(payload.clone().into()), &self.system).unwrap();
         payload
     }
 
     fn ended(&self, id: EnvironmentId, ending: &Ending) {
-        let log = LogStream::new(self.function.logs.clone(), "group", Arc::clone(&self.function.clock));
-        self.function.ended(id, ending, &log);
+        self.function.ended(id, ending, &system(&self.function));
     }
 
     fn answer(&mut self, invocation: usize) -> Option<Answer> {
@@ -164,11 +189,11 @@ async fn reserved_concurrency_throttles() {
     function.invoke("1");
     function.invoke("2");
     function.next(0);
-    let refused = function.function.invoke(Bytes::new(), false);
+    let refused = function.take("", false);
     assert_eq!(refused.unwrap_err(), InvokeError::Throttled);
     function.echo(1);
     function.invoke("3");
-    let none = Played::new(Some(0)).function.invoke(Bytes::new(), false);
+    let none = Played::new(Some(0)).take("", false);
     assert_eq!(none.unwrap_err(), InvokeError::Throttled);
 }
 
@@ -198,7 +223,8 @@ async fn an_invocation_is_answered_once_and_by_its_id() {
     let mut function = Played::new(None);
     function.invoke("1");
     let (request_id, _) = function.next(0).unwrap();
-    let answer = |id: &str, text: &'static str| function.function.answer(0, id, Ok(text.into()));
+    let answer =
+        |id: &str, text: &'static str| function.function.answer(0, id, Ok(text.into()), &function.system);
     assert_eq!(answer("another", "a"), Err(Refusal::InvalidRequestId));
     assert_eq!(answer(&request_id, "b"), Ok(()));
     assert_eq!(answer(&request_id, "c"), Err(Refusal::InvalidState));
@@ -295,7 +321,7 @@ async fn closing_fails_what_waits_and_gives_what_runs_its_grace() {
     assert!(function.function.expire(0).is_none());
     assert_eq!(function.echo(0), "0");
     assert!(matches!(function.function.expire(0), Some(Ending::Closed)));
-    let refused = function.function.invoke(Bytes::new(), false).unwrap_err();
+    let refused = function.take("", false).unwrap_err();
     assert_eq!(refused, InvokeError::NotRunnable("the Lambda host is shutting down".to_owned()));
 }
 
@@ -307,14 +333,40 @@ async fn a_doomed_invocation_ends_its_environment_and_has_no_answer() {
     function.next(0);
     function.function.watch(0);
     let changed = function.function.lock().environments[&0].changed();
-    let answer = function.function.invoke(Bytes::from("2"), true).unwrap();
+    let answer = function.take("2", true).unwrap();
     assert!(changed.notified().now_or_never().is_some(), "its watcher is woken");
     let (request_id, _) = function.next(0).unwrap();
-    let refused = function.function.answer(0, &request_id, Ok(Bytes::new()));
+    let refused = function.function.answer(0, &request_id, Ok(Bytes::new()), &function.system);
     assert_eq!(refused, Err(Refusal::InvalidState));
     let ending = function.function.expire(0).unwrap();
     function.ended(0, &ending);
     assert!(matches!(answer.now_or_never(), Some(Ok(Err(InvokeError::Exited(_))))));
     function.invoke("3");
     assert_eq!(function.environments(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn invocations_errors_and_throttles_are_counted_by_function_and_by_resource() {
+    let mut function = Played::new(Some(2));
+    function.invoke("1");
+    function.invoke("2");
+    assert_eq!(function.take("3", false).unwrap_err(), InvokeError::Throttled);
+    let (_, _) = function.next(0).unwrap();
+    let (second, _) = function.next(1).unwrap();
+    pass(Duration::from_micros(1_500_250));
+    function.function.answer(1, &second, Ok(Bytes::new()), &function.system).unwrap();
+    function.ended(0, &Ending::Exited("Runtime exited with error: exit status 1".to_owned()));
+    function.meters.flush();
+    let of_function = |line: &String| line.contains("{FunctionName=stack-F} ");
+    let series = function.kept.series();
+    let lines: Vec<_> = series.iter().filter(|line| of_function(line)).cloned().collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    ConcurrentExecutions {FunctionName=stack-F} 1x1 2x1
+    Duration {FunctionName=stack-F} 1500.25x2
+    Errors {FunctionName=stack-F} 0x1 1x1
+    Invocations {FunctionName=stack-F} 1x2
+    Throttles {FunctionName=stack-F} 0x2 1x1
+    ");
+    let as_resource = |line: &String| line.contains("{FunctionName=stack-F Resource=stack-F} ");
+    assert_eq!(series.iter().filter(|line| as_resource(line)).count(), lines.len());
 }
