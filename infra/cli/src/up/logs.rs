@@ -1,11 +1,13 @@
 //! Shows log lines as they come, and warns of metrics in them that CloudWatch would not take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use cloudwatch::emf::{self, Entry, Ledger};
 use cloudwatch::logs::{LogEvent, LogStore};
 use console::Style;
+use local::lambda::is_routine;
+use local::{execution_log_group, is_execution_failure};
 use sam::App;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,6 +24,7 @@ pub(super) fn follow(logs: &LogStore, app: &App, options: &UpOptions) {
     let mut events = logs.follow();
     let mut screen = Screen {
         sources: sources(app),
+        execution: execution_groups(app).collect(),
         json: options.json,
         form: options.logs,
         ledger: logs.ledger().clone(),
@@ -30,6 +33,7 @@ pub(super) fn follow(logs: &LogStore, app: &App, options: &UpOptions) {
     std::thread::spawn(move || {
         loop {
             let lines = match events.blocking_recv() {
+                Ok(event) if screen.leaves_out(&event) => continue,
                 Ok(event) => screen.lines(&event),
                 Err(RecvError::Lagged(missed)) => vec![screen.missed(missed)],
                 Err(RecvError::Closed) => return,
@@ -46,6 +50,8 @@ pub(super) fn follow(logs: &LogStore, app: &App, options: &UpOptions) {
 struct Screen {
     /// Short names of log groups.
     sources: BTreeMap<String, String>,
+    /// The groups of execution logs.
+    execution: BTreeSet<String>,
     json: bool,
     form: LogLines,
     /// What is wrong with metrics in log lines.
@@ -56,6 +62,18 @@ struct Screen {
 }
 
 impl Screen {
+    /// Whether a line is one of the many that only tell that all is well: steps of the gateway, and
+    /// Lambda's lines about every invocation.
+    fn leaves_out(&self, event: &LogEvent) -> bool {
+        if self.form == LogLines::Full {
+            return false;
+        }
+        if self.execution.contains(&*event.group) {
+            return !is_execution_failure(&event.message);
+        }
+        is_routine(&event.message)
+    }
+
     /// What is shown for one event: its line, and warnings that are new.
     fn lines(&mut self, event: &LogEvent) -> Vec<String> {
         let mut lines = vec![self.line(event)];
@@ -107,7 +125,13 @@ impl Screen {
     }
 }
 
-/// Short names of log groups: the functions' logical ids without `Function`, and the access logs.
+/// The groups of the stages' execution logs.
+fn execution_groups(app: &App) -> impl Iterator<Item = String> {
+    let stages = app.apis.iter().flat_map(|api| api.stages.keys().map(move |stage| (api, stage)));
+    stages.map(|(api, stage)| execution_log_group(&api.id, stage))
+}
+
+/// Short names of log groups: the functions' logical ids without `Function`, and those of the gateway.
 fn sources(app: &App) -> BTreeMap<String, String> {
     let functions = app.functions.values().map(|function| {
         let name = function.logical_id.strip_suffix("Function").unwrap_or(&function.logical_id);
@@ -116,16 +140,20 @@ fn sources(app: &App) -> BTreeMap<String, String> {
     let stages = app.apis.iter().flat_map(|api| api.stages.values());
     let access =
         stages.filter_map(|stage| Some((stage.access_log.as_ref()?.group.clone(), "access".to_owned())));
-    functions.chain(access).collect()
+    let execution = execution_groups(app).map(|group| (group, "execution".to_owned()));
+    functions.chain(access).chain(execution).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const EXECUTION: &str = "/aws/apigateway/a1b2c3d4e5/local";
+
     fn screen(json: bool, ledger: &Ledger) -> Screen {
         let sources = BTreeMap::from([("/aws/lambda/f".to_owned(), "Chat".to_owned())]);
-        Screen { sources, json, form: LogLines::Short, ledger: ledger.clone(), warned: 0 }
+        let execution = BTreeSet::from([EXECUTION.to_owned()]);
+        Screen { sources, execution, json, form: LogLines::Short, ledger: ledger.clone(), warned: 0 }
     }
 
     /// A store to which a function has written a line, and that line as followers get it.
@@ -152,5 +180,22 @@ mod tests {
         );
         let (logs, event) = written("just text");
         assert_eq!(screen(false, logs.ledger()).lines(&event).len(), 1);
+    }
+
+    #[test]
+    fn only_full_shows_that_all_is_well() {
+        let check = |group: &str, message: &str, left_out: bool| {
+            let (logs, event) = written(message);
+            let event = LogEvent { group: group.into(), ..event };
+            let mut screen = screen(false, logs.ledger());
+            assert_eq!(screen.leaves_out(&event), left_out, "{message}");
+            screen.form = LogLines::Full;
+            assert!(!screen.leaves_out(&event), "{message}");
+        };
+        check("/aws/lambda/f", "START RequestId: 1 Version: $LATEST", true);
+        check("/aws/lambda/f", "1 Task timed out after 3.00 seconds", false);
+        check("/aws/lambda/f", r#"{"level":"INFO"}"#, false);
+        check(EXECUTION, "(1) Starting execution for request: 1", true);
+        check(EXECUTION, "(1) Execution failed due to a timeout error", false);
     }
 }
