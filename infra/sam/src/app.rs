@@ -49,6 +49,9 @@ pub struct WebSocketApi {
     pub routes: BTreeMap<String, Route>,
     /// The stages by name.
     pub stages: BTreeMap<String, Stage>,
+    /// The functions, by logical id, that an `AWS::Lambda::Permission` lets it invoke. Permissions of
+    /// the routes that SAM makes are not among them.
+    pub permitted: BTreeSet<String>,
 }
 
 /// One route and what it calls.

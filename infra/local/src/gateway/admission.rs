@@ -133,10 +133,9 @@ async fn check(
             admitted.principal = Some(verdict?);
         }
     }
-    if route.api_key_required {
-        let (stage, source) = (&connection.stage, connection.api.api_key_source);
-        let key = api_key::find(&stage.api_keys, source, handshake, admitted.principal.as_ref());
-        admitted.api_key = Some(key.ok_or(GatewayError::InvalidApiKey)?.clone());
+    admitted.api_key = api_key::of_client(connection, handshake, admitted.principal.as_ref());
+    if route.api_key_required && admitted.api_key.is_none() {
+        return Err(GatewayError::InvalidApiKey);
     }
     Ok(admitted)
 }

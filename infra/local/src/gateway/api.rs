@@ -21,8 +21,8 @@ pub(crate) struct Api {
     pub(crate) id: String,
     /// `DisableExecuteApiEndpoint`.
     pub(crate) disable_execute_api_endpoint: bool,
-    /// `ApiKeySelectionExpression`.
-    pub(crate) api_key_source: ApiKeySource,
+    /// `ApiKeySelectionExpression`, when a route has `ApiKeyRequired`.
+    pub(crate) api_key_source: Option<ApiKeySource>,
     selection: Selection,
     routes: BTreeMap<String, Route>,
     /// By route key.
@@ -66,13 +66,14 @@ impl Api {
             metrics: Metrics::new(&api.id, stage, api.routes.keys(), meters),
             throttles: throttles(stage, api.routes.keys(), quotas),
         };
+        let asks_for_keys = api.routes.values().any(|route| route.api_key_required);
         let stages = api.stages.iter().map(|(name, declared)| (name.clone(), Arc::new(stage(declared))));
         Ok(Self {
             id: api.id.clone(),
             selection: Selection::parse(&api.route_selection_expression)
                 .map_err(|error| error.to_string())?,
             disable_execute_api_endpoint: api.disable_execute_api_endpoint,
-            api_key_source: api.api_key_source,
+            api_key_source: asks_for_keys.then_some(api.api_key_source),
             routes: api.routes.clone(),
             models: models(api)?,
             stages: stages.collect(),

@@ -25,7 +25,7 @@ use super::outbox::{self, Waiting};
 use super::registry::OpenConnection;
 use super::sigv4::Caller;
 use super::socket::{Ending, Socket, Step};
-use super::{Shared, event, limits};
+use super::{Shared, api_key, event, limits};
 use crate::clock::Clock;
 
 /// What a handshake fixes for all of a connection's events.
@@ -53,7 +53,7 @@ pub(crate) struct Identity {
     pub(crate) user_agent: Option<String>,
     /// Who signed the request, where signatures are asked for.
     pub(crate) caller: Option<Caller>,
-    /// The API key, where one is asked for.
+    /// The client's API key, where a route of the API asks for one.
     pub(crate) api_key: Option<ApiKey>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     handshake: Handshake,
     respond: oneshot::Sender<Response>,
 ) {
-    let answer = match connect(&shared, &mut connection, &handshake).await {
+    let mut answer = match connect(&shared, &mut connection, &handshake).await {
         Ok(answer) => answer,
         Err(refusal) => {
             let _ = respond.send(refusal);
@@ -107,6 +107,12 @@ pub(crate) async fn run(
         }
     };
     let (outbox, waiting) = outbox::channel();
+    if connection.api.route("$connect").is_some_and(|route| route.two_way)
+        && let Some(body) = answer.as_mut().and_then(|answer| answer.body.take())
+    {
+        // The first frame; an empty outbox takes the largest message.
+        let _ = outbox.try_push(body.into());
+    }
     let open = OpenConnection::new(Arc::new(connection), outbox);
     shared.registry.insert(&open);
     // A client that has left shows in the upgrade.
@@ -141,7 +147,8 @@ async fn connect(
     let id = connection.id.clone();
     let execution = stage.execution_log.follow(&*shared.clock, &id, &request, Some("$connect"));
     let Some(route) = api.route("$connect") else {
-        execution.connecting(&connection.identity, None);
+        connection.identity.api_key = api_key::of_client(connection, handshake, None);
+        execution.connecting(&connection.identity, connection.identity.api_key.as_ref());
         let mut row = connection.row(&request, "CONNECT");
         row.route_key = Some("$connect");
         execution.finished(&row);
@@ -159,7 +166,8 @@ async fn connect(
             let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
             let event = event::connect(connection, &request, &headers, &handshake.query());
             let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
-            integration::call(&invocation, route, &event).await
+            let outcome = integration::call(&invocation, route, &event).await;
+            outcome.within(route.two_way, limits::MESSAGE)
         }
         Err(error) => Outcome { latency: None, answer: Err(error) },
     };
@@ -308,6 +316,9 @@ fn admitted<'a>(
         return Err(refusal(GatewayError::Throttled));
     }
     let route = route.ok_or_else(|| refusal(GatewayError::NoRoute))?;
+    if route.api_key_required && connection.identity.api_key.is_none() {
+        return Err(refusal(GatewayError::InvalidApiKey));
+    }
     let valid = connection.api.validate(route, body);
     valid.map_err(|detail| Refusal { error: GatewayError::InvalidBody, detail: Some(detail) })?;
     Ok(route)

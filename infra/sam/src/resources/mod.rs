@@ -10,6 +10,7 @@ mod log_group;
 mod mapping;
 mod mock;
 mod model;
+mod permission;
 mod route_settings;
 mod table;
 mod websocket;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api_key::{self, Grant};
-use super::{Created, access_log, authorizer, integration, model, route_settings};
-use crate::app::{ApiKey, Authorizer, Function, Integration, Route, Stage, Target, WebSocketApi};
+use super::{Created, access_log, authorizer, integration, model, permission, route_settings};
+use crate::app::{ApiKey, Authorizer, Function, Integration, Route, Stage, WebSocketApi};
 use crate::identity;
 use crate::properties::Properties;
 use crate::scope::Scope;
@@ -48,6 +48,7 @@ pub(super) fn read(
         let routes = reader.routes();
         apis.push(WebSocketApi {
             logical_id: api.resource.id.clone(),
+            permitted: permission::permitted(created, &api_id, functions),
             id: api_id,
             name: properties.text("Name").unwrap_or_else(|| api.resource.id.clone()),
             route_selection_expression: properties.required_text("RouteSelectionExpression"),
@@ -115,12 +116,11 @@ impl<'a> Reader<'a, '_> {
             let id = identity::reference(self.scope, created.resource, created.resource.at);
             let is_answered = matches!(&id.data, Data::Text(id) if answered.contains(&id.text));
             let two_way = properties.has("RouteResponseSelectionExpression") && is_answered;
-            let api_key_required = properties.truth("ApiKeyRequired") == Some(true);
             let route = Route {
                 key: key.clone(),
                 authorization: authorizer::of_route(&properties, &key, &authorizers),
-                api_key_required,
-                integration: guard(&key, api_key_required).or_else(|| target(&properties, &integrations)),
+                api_key_required: properties.truth("ApiKeyRequired") == Some(true),
+                integration: target(&properties, &integrations),
                 two_way,
                 validation: model::validation(&properties, &models),
             };
@@ -267,17 +267,6 @@ fn check_route(properties: &Properties<'_>) {
         "RouteResponseSelectionExpression",
         "Target",
     ]);
-}
-
-/// A message has no header to hold a key, and how API Gateway checks one is not documented: the route
-/// answers as if what it calls were broken, because it must not let everybody in.
-fn guard(key: &str, api_key_required: bool) -> Option<Integration> {
-    if !api_key_required || key == "$connect" {
-        return None;
-    }
-    let reason = "ApiKeyRequired is true, and locally API keys are checked on $connect only".to_owned();
-    let timeout = std::time::Duration::from_secs(29);
-    Some(Integration { target: Target::Unsupported(reason), timeout })
 }
 
 fn target(properties: &Properties<'_>, integrations: &BTreeMap<String, Integration>) -> Option<Integration> {

@@ -2,7 +2,7 @@
 
 use super::apis::{PLAIN, SAM};
 use super::{errors, load};
-use crate::app::{ApiKeySource, Authorization, Authorizer, IdentitySource, Integration, Target};
+use crate::app::{ApiKeySource, Authorization, Authorizer, IdentitySource, Target};
 
 /// What `PLAIN` has under `Resources`, with an authorizer on `$connect`.
 fn guarded(authorizer: &str) -> String {
@@ -190,17 +190,15 @@ fn a_key_without_a_value_has_the_same_one_at_every_start() {
 }
 
 #[test]
-fn only_connect_can_check_api_keys_here() {
+fn any_route_can_ask_for_an_api_key() {
     let needs = |key: &str| {
         PLAIN.replace(&format!("RouteKey: {key}"), &format!("ApiKeyRequired: true\n      RouteKey: {key}"))
     };
     let connect = PLAIN.replace("RouteKey: $connect", "RouteKey: $connect, ApiKeyRequired: true");
     assert!(load(&connect).apis[0].routes["$connect"].api_key_required);
-    let route = load(&needs("sendMessage")).apis[0].routes["sendMessage"].clone();
-    let Some(Integration { target: Target::Unsupported(reason), .. }) = route.integration else {
-        panic!("it is not called")
-    };
-    assert_eq!(reason, "ApiKeyRequired is true, and locally API keys are checked on $connect only");
+    let api = load(&needs("sendMessage")).apis[0].clone();
+    assert!(api.routes["sendMessage"].api_key_required && !api.routes["$connect"].api_key_required);
+    assert_eq!(api.routes["sendMessage"].integration, load(PLAIN).apis[0].routes["sendMessage"].integration);
 }
 
 #[test]

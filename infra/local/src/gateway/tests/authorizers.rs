@@ -2,8 +2,9 @@
 
 use sam::app::{ApiKey, ApiKeySource, Authorization, Authorizer, IdentitySource, Target, WebSocketApi};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::support::{Server, api, play, without_ids};
+use super::support::{Server, api, handshake, play, without_ids};
 use crate::lambda::InvokeError;
 
 const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/$connect";
@@ -39,7 +40,7 @@ pub(super) fn answer(function: &str, event: &Value) -> Result<Value, InvokeError
 }
 
 /// An API whose `$connect` asks an authorizer.
-fn guarded(routes: &str, function: &str, sources: &[IdentitySource]) -> WebSocketApi {
+pub(super) fn guarded(routes: &str, function: &str, sources: &[IdentitySource]) -> WebSocketApi {
     let mut api = api(routes);
     let target = match function {
         "unsupported" => Target::Unsupported("its function is elsewhere".to_owned()),
@@ -227,6 +228,20 @@ async fn every_later_event_and_row_has_the_authorizers_context() {
 }
 
 #[tokio::test]
+async fn an_authorizer_that_takes_29_seconds_has_failed() {
+    let mut server = Server::with(vec![guarded("$connect ok", "hangs", &[])]).await;
+    let address = server.address;
+    let asking = tokio::spawn(async move { handshake(address, "/prod", &[]).await });
+    server.event().await;
+    tokio::time::pause();
+    let begun = Instant::now();
+    let reply = asking.await.unwrap();
+    assert_eq!(reply.status, 500);
+    assert!(reply.body.starts_with(r#"{"message": "Internal server error""#), "{}", reply.body);
+    assert!((begun.elapsed().as_secs_f64() - 29.0).abs() < 1.0, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn nothing_is_cached() {
     let mut server = Server::with(vec![guarded("$connect ok", "allows", &[])]).await;
     for _ in 0..2 {
@@ -237,7 +252,7 @@ async fn nothing_is_cached() {
 }
 
 /// `$connect` needs an API key, and the stage takes one.
-fn keyed(mut api: WebSocketApi, source: ApiKeySource) -> WebSocketApi {
+pub(super) fn keyed(mut api: WebSocketApi, source: ApiKeySource) -> WebSocketApi {
     let key = ApiKey { id: "k1".to_owned(), value: "abcdefghijklmnopqrst".to_owned() };
     api.stages.get_mut("prod").unwrap().api_keys = vec![key];
     api.routes.get_mut("$connect").unwrap().api_key_required = true;

@@ -1,5 +1,6 @@
 //! Tests of the gateway with real clients and a Lambda that is a few closures.
 
+mod api_keys;
 mod authorizers;
 mod bad_input;
 mod closing;

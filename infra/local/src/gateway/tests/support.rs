@@ -1,6 +1,6 @@
 //! What the tests share: a Lambda of named behaviours, a gateway on a free port, and transcripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -66,6 +66,7 @@ impl Lambda {
             "ok" => ok,
             "echo" => json!({ "statusCode": 200, "body": event["body"] }),
             "null-body" => json!({ "statusCode": 200, "body": null }),
+            "encoded" => json!({ "statusCode": 200, "body": "aGVsbG8=", "isBase64Encoded": true }),
             "busy" => json!({ "statusCode": 503, "body": "busy" }),
             "large" => json!({ "statusCode": 200, "body": "x".repeat(128 * 1024 + 1) }),
             "refuses" => json!({
@@ -137,6 +138,7 @@ pub(super) fn api(routes: &str) -> WebSocketApi {
         disable_execute_api_endpoint: false,
         routes: routes.lines().filter(|line| !line.trim().is_empty()).map(route).collect(),
         stages: BTreeMap::from([(stage.name.clone(), stage)]),
+        permitted: BTreeSet::new(),
     }
 }
 
@@ -233,14 +235,7 @@ impl Server {
 
     /// The answer to a handshake that is refused.
     pub(super) async fn refusal(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut upgrade = vec![
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ];
-        upgrade.extend_from_slice(headers);
-        http(self.address, "GET", path, &upgrade, b"").await
+        handshake(self.address, path, headers).await
     }
 
     /// The event of the next invocation.
@@ -279,6 +274,18 @@ impl Server {
         }
         (rows, events)
     }
+}
+
+/// The HTTP answer to a handshake.
+pub(super) async fn handshake(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut upgrade = vec![
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    upgrade.extend_from_slice(headers);
+    http(address, "GET", path, &upgrade, b"").await
 }
 
 pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &LogStore) -> Settings {
