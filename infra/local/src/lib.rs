@@ -1,5 +1,6 @@
 //! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
 
+mod callback_endpoint;
 pub mod clock;
 mod credentials;
 mod faults;

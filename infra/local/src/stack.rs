@@ -10,6 +10,7 @@ use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::callback_endpoint;
 use crate::clock::SystemClock;
 use crate::credentials::Credentials;
 use crate::faults::Fault;
@@ -124,12 +125,13 @@ impl Drop for Flushing {
 /// Starts an app: its tables, its functions' host, and its APIs.
 ///
 /// The functions get `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` with the
-/// first API's first stage; that endpoint also finds the connections of other APIs that have a
-/// stage of the same name.
+/// endpoint of their API: the one that their own variable of this name means, or else the one that
+/// calls them, or may; or else the first. That endpoint also finds the connections of other APIs that
+/// have a stage of the same name.
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn start(app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
+pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
     let clock = Arc::new(SystemClock);
     let (logs, metrics) = (LogStore::default(), MetricStore::default());
     let meters = Meters::new(metrics.clone());
@@ -147,6 +149,7 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
     if !faults.is_empty() {
         tracing::warn!("faults are switched on: {faults}");
     }
+    callback_endpoint::give(&mut app.functions, &app.apis, &endpoints);
     let host = Host::new(HostConfig {
         functions: app.functions,
         programs,
@@ -155,7 +158,7 @@ pub async fn start(app: App, programs: Programs, config: Config) -> Result<Runni
         region: config.settings.region.clone(),
         account_id: config.settings.account_id.clone(),
         credentials: config.credentials.clone(),
-        environment: environment(&aws, endpoints.first()),
+        environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), aws.clone())]),
         clock: clock.clone(),
     });
     let settings = gateway::Settings {
@@ -267,16 +270,6 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The variables by which AWS SDKs find the local AWS.
-fn environment(aws: &str, endpoint: Option<&Endpoint>) -> BTreeMap<String, String> {
-    let mut environment = BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), aws.to_owned())]);
-    if let Some(endpoint) = endpoint {
-        let name = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI".to_owned();
-        environment.insert(name, endpoint.management.clone());
-    }
-    environment
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -319,6 +312,7 @@ mod tests {
             disable_execute_api_endpoint: false,
             routes: BTreeMap::from([(key, route)]),
             stages: BTreeMap::from([("local".to_owned(), stage)]),
+            permitted: std::collections::BTreeSet::new(),
         };
         App {
             apis: vec![api],
