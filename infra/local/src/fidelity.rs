@@ -1,12 +1,13 @@
-//! Holds `FIDELITY.md` to the tests that it names.
+//! Holds `FIDELITY.md` to the tests that it names, here and in `sam`, which reads the templates.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// `module::function` of every test in this crate.
+/// `module::function` of every test in this crate and in `sam`.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![here.join("src"), here.join("../sam/src")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

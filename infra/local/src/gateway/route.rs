@@ -151,6 +151,7 @@ mod tests {
         check("$request.body.a", r#"{"a":null}"#, Some(""));
         check("$request.body.a", "{}", Some(""));
         check("$request.body.a", "[1]", Some(""));
+        check("$request.body.a", r#"{"a":[1, "x"]}"#, Some(r#"[1,"x"]"#));
         check("$request.body.a.b", r#"{"a":"text"}"#, Some(""));
     }
 
@@ -173,6 +174,27 @@ mod tests {
             if let Ok(selection) = Selection::parse(&expression) {
                 let _ = selection.evaluate(&message);
             }
+        }
+
+        #[test]
+        fn pieces_come_out_in_their_order(
+            pieces in prop::collection::vec((r"[a-z{} :/\\]{0,4}", 0_usize..3, any::<bool>()), 0..6),
+            values in prop::collection::vec(r"\PC{0,5}", 3),
+        ) {
+            let (mut expression, mut expected) = (String::new(), String::new());
+            for (literal, index, escaped) in &pieces {
+                expression.push_str(&format!("{literal}${{request.body.deep.v{index}}}"));
+                expected.push_str(&format!("{literal}{}", values[*index]));
+                if *escaped {
+                    expression.push_str(r"\$");
+                    expected.push('$');
+                }
+            }
+            let [v0, v1, v2] = values.as_slice() else { unreachable!("three") };
+            let message = serde_json::json!({ "deep": { "v0": v0, "v1": v1, "v2": v2 } }).to_string();
+            // A backslash before a dollar sign would escape it.
+            prop_assume!(!expression.contains(r"\${"));
+            prop_assert_eq!(Selection::parse(&expression).unwrap().evaluate(&message), Some(expected));
         }
 
         #[test]

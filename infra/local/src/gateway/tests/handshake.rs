@@ -1,6 +1,8 @@
 //! Handshakes: who is let in, and what the others are told.
 
-use super::support::{Server, api, play, without_ids};
+use futures_util::StreamExt;
+
+use super::support::{Server, api, handshake, play, without_ids};
 
 /// Status and body of a refused handshake, with `*` for ids.
 async fn refused(routes: &str) -> (u16, String) {
@@ -70,6 +72,35 @@ async fn only_the_functions_subprotocol_is_echoed() {
     let server = Server::start("$connect ok").await;
     let accepted = server.refusal("/prod", &offer).await;
     assert_eq!((accepted.status, accepted.header("sec-websocket-protocol")), (101, None));
+}
+
+#[tokio::test]
+async fn a_route_response_of_connect_is_the_first_frame() {
+    let server = Server::start("$connect posts ->\n$default echo ->").await;
+    play(&mut server.connect().await, "< posted: 410\n> x\n< x").await;
+    // Nothing comes without one, nor without a body.
+    for routes in ["$connect posts\n$default echo ->", "$connect null-body ->\n$default echo ->"] {
+        let server = Server::start(routes).await;
+        play(&mut server.connect().await, "> x\n< x").await;
+    }
+    let server = Server::start("$connect large ->").await;
+    assert_eq!(server.refusal("/prod", &[]).await.status, 502, "it is larger than a message");
+}
+
+#[tokio::test]
+async fn a_handshake_while_the_gateway_stops_is_unavailable() {
+    let mut server = Server::start("$default held").await;
+    let (address, lambda) = (server.address, server.lambda.clone());
+    let mut client = server.connect().await;
+    play(&mut client, "> x").await;
+    server.event().await;
+    // It waits for the function.
+    let stopping = tokio::spawn(server.stop());
+    assert!(client.next().await.unwrap().unwrap().is_close());
+    let reply = handshake(address, "/prod", &[]).await;
+    assert_eq!((reply.status, reply.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
+    lambda.release.add_permits(1);
+    stopping.await.unwrap();
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! `@connections`: statuses, error types, and what reaches the client.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{Server, api, play};
+use super::support::{NOW, Server, api, play};
+use crate::clock::Clock;
 
 async fn connected(routes: &str) -> (Server, super::support::Client, String) {
     let mut server = Server::start(routes).await;
@@ -43,6 +47,32 @@ async fn a_get_describes_the_connection() {
         reply.body,
         @r#"{"connectedAt":"2026-09-25T09:20:12Z","identity":{"sourceIp":"127.0.0.1"},"lastActiveAt":"2026-09-25T09:20:12Z"}"#
     );
+}
+
+/// A second is over whenever somebody asks for the time.
+#[derive(Debug)]
+struct Stepping(AtomicI64);
+
+impl Clock for Stepping {
+    fn now_ms(&self) -> i64 {
+        self.0.fetch_add(1000, Ordering::Relaxed)
+    }
+}
+
+#[tokio::test]
+async fn looking_at_a_connection_and_a_refused_post_are_no_activity() {
+    let clock = Arc::new(Stepping(NOW.into()));
+    let mut server = Server::changed(vec![api("$connect ok")], |settings| settings.clock = clock).await;
+    let _client = server.connect().await;
+    let path = Server::path_of(&server.event().await);
+    let opened = server.http("GET", &path, b"").await.body;
+    assert_eq!(server.http("POST", &path, &vec![b'x'; 128 * 1024 + 1]).await.status, 413);
+    assert_eq!(server.http("GET", &path, b"").await.body, opened);
+    assert_eq!(server.http("POST", &path, b"x").await.status, 200);
+    let described = server.http("GET", &path, b"").await.body;
+    assert_ne!(described, opened);
+    let (connected, _) = opened.split_once("lastActiveAt").unwrap();
+    assert!(described.starts_with(connected), "only its activity is another: {described}");
 }
 
 #[tokio::test]

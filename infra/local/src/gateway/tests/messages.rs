@@ -25,6 +25,11 @@ async fn the_body_comes_back_whatever_the_status_is() {
 }
 
 #[tokio::test]
+async fn a_body_in_base64_comes_as_it_is() {
+    check("$default encoded ->", "> x\n< aGVsbG8=").await;
+}
+
+#[tokio::test]
 async fn no_body_sends_nothing_and_an_empty_one_an_empty_frame() {
     check(
         "none null-body ->

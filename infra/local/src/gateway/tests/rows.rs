@@ -59,6 +59,17 @@ async fn connects_without_and_with_refusal() {
 }
 
 #[tokio::test]
+async fn a_row_is_there_before_the_answer() {
+    let mut server = Server::start("$connect ok").await;
+    let _client = server.connect().await;
+    let path = Server::path_of(&server.event().await);
+    server.http("GET", &path, b"").await;
+    let rows: Vec<_> = server.logs.events("access").into_iter().map(|event| event.message).collect();
+    let expected = ["CONNECT $connect 200 - -", "CONNECTION_API GET /@connections/{connectionId} 200 - -"];
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test]
 async fn management_calls_have_rows_except_for_a_message_that_is_too_large() {
     let mut server = Server::start("$connect ok").await;
     let client = server.connect().await;

@@ -52,6 +52,13 @@ async fn an_unsigned_management_call_is_refused_whatever_it_names() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_too_large_is_told_so_before_its_signature_is_looked_at() {
+    let server = Server::verifying(vec![signed("$default ok")]).await;
+    let reply = server.http("POST", POST_PATH, &vec![b'x'; 128 * 1024 + 1]).await;
+    assert_eq!((reply.status, reply.error_type()), (413, None));
+}
+
+#[tokio::test]
 async fn a_management_call_that_is_signed_badly_says_how() {
     let server = Server::verifying(vec![signed("$default ok")]).await;
     for (from, to, error_type) in [
