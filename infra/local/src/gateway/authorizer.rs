@@ -11,13 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use sam::app::{Authorizer, IdentitySource, Target};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::admission::{Check, Checks};
 use super::connection::{Connection, Request};
 use super::error::GatewayError;
-use super::event::{self, MultiMap};
+use super::event::{Event, Kind, MultiMap};
 use super::handshake::Handshake;
 use super::integration::Invoke;
 use super::policy::{Decision, Policy};
@@ -49,16 +49,6 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
-    /// `requestContext.authorizer`, without what only CONNECT has.
-    pub(crate) fn event(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        for (name, value) in &self.context {
-            map.insert(name.clone(), value.as_str().into());
-        }
-        map.insert("principalId".to_owned(), self.id.as_str().into());
-        map
-    }
-
     /// `$context.authorizer.{name}`.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         match name {
@@ -96,7 +86,9 @@ impl Asking<'_> {
         for (name, value) in [("Connection", "upgrade"), ("Upgrade", "websocket"), ("content-length", "0")] {
             headers.insert(name.to_owned(), vec![value.to_owned()]);
         }
-        let event = event::authorizer(self.connection, self.request, &self.method_arn, &headers, &query);
+        let kind = Kind::Authorize { method_arn: &self.method_arn, headers: &headers, query: &query };
+        let (connection, request) = (self.connection, self.request);
+        let event = Event { connection, request, route_key: "$connect", kind };
         let started = Instant::now();
         let answer = self.call(&event).await;
         let latency = started.elapsed().as_millis();
@@ -132,7 +124,7 @@ impl Asking<'_> {
         }
     }
 
-    async fn call(&self, event: &Value) -> Result<Answer, GatewayError> {
+    async fn call(&self, event: &Event<'_>) -> Result<Answer, GatewayError> {
         let failed = |error: GatewayError, reason: &str| {
             tracing::warn!(authorizer = self.authorizer.name, reason, "the authorizer failed");
             error
@@ -144,7 +136,7 @@ impl Asking<'_> {
                 return Err(failed(GatewayError::AuthorizerFailed, "a mock authorizes nobody"));
             }
         };
-        let invocation = self.invoke.invoke(function, Bytes::from(event.to_string()));
+        let invocation = self.invoke.invoke(function, Bytes::from(event.to_json()));
         let result = timeout(LIMIT, invocation).await;
         let Ok(result) = result else {
             return Err(failed(GatewayError::AuthorizerFailed, "no answer in time"));

@@ -17,6 +17,7 @@ use super::answer::Answer;
 use super::api::{Api, Stage};
 use super::authorizer::Principal;
 use super::error::GatewayError;
+use super::event::{Event, Kind};
 use super::handshake::{self, Handshake};
 use super::ids::{self, ConnectionId};
 use super::integration::{self, Outcome};
@@ -25,7 +26,7 @@ use super::outbox::{self, Waiting};
 use super::registry::OpenConnection;
 use super::sigv4::Caller;
 use super::socket::{Ending, Socket, Step};
-use super::{Shared, api_key, event, limits};
+use super::{Shared, api_key, limits};
 use crate::clock::Clock;
 
 /// What a handshake fixes for all of a connection's events.
@@ -164,7 +165,8 @@ async fn connect(
             connection.identity.api_key = admitted.api_key;
             execution.connecting(&connection.identity, connection.identity.api_key.as_ref());
             let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
-            let event = event::connect(connection, &request, &headers, &handshake.query());
+            let kind = Kind::Connect { headers: &headers, query: &handshake.query() };
+            let event = Event { connection, request: &request, route_key: "$connect", kind };
             let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
             let outcome = integration::call(&invocation, route, &event).await;
             outcome.within(route.two_way, limits::MESSAGE)
@@ -275,7 +277,8 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
             Outcome::refused(refusal.error)
         }
         Ok(route) => {
-            let event = event::message(connection, &request, &route.key, &message_id, &body);
+            let kind = Kind::Message { id: &message_id, body: &body };
+            let event = Event { connection, request: &request, route_key: &route.key, kind };
             let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
             integration::call(&invocation, route, &event).await.within(two_way, limits::MESSAGE)
         }
@@ -336,7 +339,8 @@ async fn disconnect(shared: &Shared, connection: &Connection, ending: &Ending) {
     let execution = log.follow(&*shared.clock, &connection.id, &request, row.route_key);
     execution.disconnecting();
     if let Some(route) = connection.api.route("$disconnect") {
-        let event = event::disconnect(connection, &request, ending);
+        let kind = Kind::Disconnect(ending);
+        let event = Event { connection, request: &request, route_key: "$disconnect", kind };
         let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
         row = row.after(&integration::call(&invocation, route, &event).await);
     }

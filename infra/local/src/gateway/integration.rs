@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sam::app::{Route, Target};
-use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::answer::{self, Answer};
 use super::error::GatewayError;
+use super::event::Event;
 use super::mock;
 use crate::lambda::{Host, InvokeError};
 
@@ -82,7 +82,7 @@ impl Outcome {
 }
 
 /// Calls a route's integration with an event and waits for it as long as `TimeoutInMillis` allows.
-pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Value) -> Outcome {
+pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Event<'_>) -> Outcome {
     let unavailable = |reason: &str| {
         tracing::warn!(route = route.key, reason, "the integration cannot be called");
         Outcome::refused(GatewayError::IntegrationUnavailable)
@@ -93,7 +93,7 @@ pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Value) -> O
     let function = match &integration.target {
         Target::Function(logical_id) => logical_id,
         Target::Mock(mock) => {
-            return match mock::answer(mock, event) {
+            return match mock::answer(mock, event.body(), &|| event.context()) {
                 Ok(answer) => Outcome { latency: None, answer: Ok(answer) },
                 Err(reason) => unavailable(&reason),
             };
@@ -119,10 +119,10 @@ struct Failure {
 async fn invoke_within(
     invoke: &dyn Invoke,
     function: &str,
-    event: &Value,
+    event: &Event<'_>,
     limit: Duration,
 ) -> Result<Answer, Failure> {
-    let invocation = invoke.invoke(function, Bytes::from(event.to_string()));
+    let invocation = invoke.invoke(function, Bytes::from(event.to_json()));
     let Ok(result) = timeout(limit, invocation).await else {
         let reason = format!("no answer within {} ms", limit.as_millis());
         return Err(Failure { error: GatewayError::IntegrationTimedOut, reason });

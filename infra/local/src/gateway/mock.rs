@@ -8,6 +8,7 @@
 //! [integration responses]: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-responses.html
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use sam::app::{MappingTemplate, Mock, TemplatePart};
 use serde_json::Value;
@@ -15,14 +16,14 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::route::{DEFAULT, Selection};
 
-/// Answers an event.
+/// Answers an event, whose context is made when a template reads it.
 ///
 /// # Errors
 /// The reason in words when nothing says a status.
-pub(crate) fn answer(mock: &Mock, event: &Value) -> Result<Answer, String> {
-    let message = event.get("body").and_then(Value::as_str).unwrap_or_default();
+pub(crate) fn answer(mock: &Mock, message: &str, context: &dyn Fn() -> Value) -> Result<Answer, String> {
+    let context = &LazyCell::new(context);
     let request = match request_template(mock, message) {
-        Some(template) => render(template, event, message).into(),
+        Some(template) => render(template, context, message).into(),
         None if mock.passes_through => Cow::Borrowed(message),
         None => return Err("no request template has the selected key".to_owned()),
     };
@@ -34,7 +35,7 @@ pub(crate) fn answer(mock: &Mock, event: &Value) -> Result<Answer, String> {
     let template = response.and_then(|response| response.template.as_ref());
     Ok(Answer {
         status,
-        body: template.map(|template| render(template, event, message)),
+        body: template.map(|template| render(template, context, message)),
         headers: Vec::new(),
     })
 }
@@ -46,20 +47,21 @@ fn request_template<'a>(mock: &'a Mock, message: &str) -> Option<&'a MappingTemp
     mock.request_templates.get(&key).or_else(|| mock.request_templates.get(DEFAULT))
 }
 
-fn render(template: &MappingTemplate, event: &Value, message: &str) -> String {
+fn render(
+    template: &MappingTemplate,
+    context: &LazyCell<Value, impl FnOnce() -> Value>,
+    message: &str,
+) -> String {
     let mut text = String::new();
     for part in &template.0 {
         match part {
             TemplatePart::Text(literal) => text.push_str(literal),
             TemplatePart::Body => text.push_str(message),
-            TemplatePart::Context(name) => {
-                let context = event.get("requestContext");
-                match at(context, name.split('.')) {
-                    Some(Value::String(value)) => text.push_str(value),
-                    Some(value) => text.push_str(&value.to_string()),
-                    None => {}
-                }
-            }
+            TemplatePart::Context(name) => match at(Some(&**context), name.split('.')) {
+                Some(Value::String(value)) => text.push_str(value),
+                Some(value) => text.push_str(&value.to_string()),
+                None => {}
+            },
             TemplatePart::Json(path) => {
                 let body = serde_json::from_str::<Value>(message).ok();
                 let value = at(body.as_ref(), path.iter().map(String::as_str));
@@ -108,11 +110,8 @@ mod tests {
 
     #[track_caller]
     fn check(mock: &Mock, message: &str, expected: Option<(u16, Option<&str>)>) {
-        let event = json!({
-            "body": message,
-            "requestContext": { "connectedAt": 7, "identity": { "sourceIp": "127.0.0.1" } },
-        });
-        let answer = answer(mock, &event).ok();
+        let context = || json!({ "connectedAt": 7, "identity": { "sourceIp": "127.0.0.1" } });
+        let answer = answer(mock, message, &context).ok();
         let answer = answer.as_ref().map(|answer| (answer.status, answer.body.as_deref()));
         assert_eq!(answer, expected, "{message}");
     }
@@ -155,10 +154,7 @@ mod tests {
     #[test]
     fn variables_are_filled_in() {
         let json = |path: &[&str]| TemplatePart::Json(path.iter().map(|name| (*name).to_owned()).collect());
-        let event = json!({
-            "body": r#"{"a":{"b":[1,"x"]}}"#,
-            "requestContext": { "connectedAt": 7, "stage": "prod" },
-        });
+        let context = LazyCell::new(|| json!({ "connectedAt": 7, "stage": "prod" }));
         let parts = [
             TemplatePart::Body,
             text(" "),
@@ -169,7 +165,7 @@ mod tests {
             TemplatePart::Context("connectedAt".to_owned()),
             TemplatePart::Context("messageId".to_owned()),
         ];
-        let message = event["body"].as_str().unwrap();
-        assert_eq!(render(&template(&parts), &event, message), r#"{"a":{"b":[1,"x"]}} [1,"x"]"" prod7"#);
+        let message = r#"{"a":{"b":[1,"x"]}}"#;
+        assert_eq!(render(&template(&parts), &context, message), r#"{"a":{"b":[1,"x"]}} [1,"x"]"" prod7"#);
     }
 }
