@@ -149,6 +149,26 @@ pub trait DeleteIndex {
     fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> impl Call<Result<(), StoreError>>;
 }
 
+/// Notes in a member's row which publications did not reach it; a row that is not there stays away.
+/// `dynamodb:UpdateItem`.
+pub trait NoteMissing {
+    /// The member has not got the publication at `offset`.
+    fn add_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offset: u64,
+    ) -> impl Call<Result<(), StoreError>>;
+
+    /// The member has got them now.
+    fn clear_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> impl Call<Result<(), StoreError>>;
+}
+
 /// Reads a channel's members, strongly consistent. `dynamodb:Query`.
 pub trait ListMembers {
     /// The members that have not expired at `now_s`, each connection once.

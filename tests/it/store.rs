@@ -28,6 +28,7 @@ async fn check(store: &impl Store) {
     subscriptions_are_listed(store).await;
     a_refresh_moves_the_end(store).await;
     members_expire(store).await;
+    a_member_misses_what_did_not_reach_it(store).await;
     a_head_gives_out_offsets(store).await;
     a_place_is_filled_once(store).await;
     history_is_read_from_either_end(store).await;
@@ -129,6 +130,29 @@ async fn members_expire(store: &impl Store) {
     assert_eq!(names(AT / 1000).await, ["m1", "m2"]);
     store.put_device(&"alice".into(), &last).await.unwrap();
     store.delete_device(&"alice".into(), &last.id).await.unwrap();
+}
+
+async fn a_member_misses_what_did_not_reach_it(store: &impl Store) {
+    let room = channel("room:missing");
+    let connection = Connection::opened("missing-E==".into(), None, AT);
+    let missing = async || {
+        let members = store.members(&room, AT / 1000).await.unwrap();
+        members.into_iter().map(|member| member.missing.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    store.put_member(&room, &connection, &"s".into()).await.unwrap();
+    let member = store.members(&room, AT / 1000).await.unwrap().remove(0);
+    for offset in [7, 5, 6, 5] {
+        store.add_missing(&room, &member, offset).await.unwrap();
+    }
+    assert_eq!(missing().await, [[5, 6, 7]]);
+    store.clear_missing(&room, &member, &[5, 7, 9]).await.unwrap();
+    assert_eq!(missing().await, [[6]]);
+    store.clear_missing(&room, &member, &[6]).await.unwrap();
+    assert_eq!(missing().await, [[0; 0]]);
+    store.delete_member(&room, &connection.id, &"s".into()).await.unwrap();
+    store.add_missing(&room, &member, 8).await.unwrap();
+    store.clear_missing(&room, &member, &[8]).await.unwrap();
+    assert_eq!(missing().await, [[0; 0]; 0], "the row stays away");
 }
 
 async fn a_head_gives_out_offsets(store: &impl Store) {

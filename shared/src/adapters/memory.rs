@@ -18,8 +18,9 @@ use crate::model::keys::{self, Key};
 use crate::model::{self, Connection, Member};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
-    GreetConnection, ListMembers, OpenConnection, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
-    ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
+    GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry, PutIndex,
+    ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, StoreError,
+    Subscriptions,
 };
 
 /// Bytes of one answer to a Query.
@@ -35,6 +36,8 @@ struct State {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Member and device rows with their hour.
     index: BTreeMap<Key, i64>,
+    /// What member rows say that did not reach them.
+    missing: BTreeMap<Key, BTreeSet<u64>>,
     heads: BTreeMap<Channel, Head>,
     /// By channel, epoch and offset.
     history: BTreeMap<(Channel, String, u64), Entry>,
@@ -42,6 +45,8 @@ struct State {
     fault: Option<StoreError>,
     /// Sockets that answer 410.
     gone: BTreeSet<ConnectionId>,
+    /// Sockets that answer 429.
+    refusing: BTreeSet<ConnectionId>,
     /// What was posted to sockets that were there, in order.
     posted: Vec<(ConnectionId, Bytes)>,
 }
@@ -55,6 +60,24 @@ impl Memory {
     /// From now on the socket answers 410.
     pub fn lose(&self, id: &ConnectionId) {
         self.state().gone.insert(id.clone());
+    }
+
+    /// From now on the socket answers 429, or takes what is posted again.
+    pub fn refuse(&self, id: &ConnectionId, refuses: bool) {
+        let refusing = &mut self.state().refusing;
+        if refuses {
+            refusing.insert(id.clone())
+        } else {
+            refusing.remove(id)
+        };
+    }
+
+    /// Hands a frame to a socket that is there, as the gateway does with a function's answer.
+    pub fn hand(&self, id: &ConnectionId, frame: Bytes) {
+        let mut state = self.state();
+        if !state.gone.contains(id) {
+            state.posted.push((id.clone(), frame));
+        }
     }
 
     /// A connection's row.
@@ -78,9 +101,13 @@ impl Memory {
 
     /// Deletes all of a channel's rows, as if its time to live had passed.
     pub fn forget_channel(&self, channel: &Channel) {
-        let mut state = self.state();
-        state.heads.remove(channel);
-        state.history.retain(|(of, ..), _| of != channel);
+        self.state().heads.remove(channel);
+        self.forget_history(channel);
+    }
+
+    /// Deletes a channel's publications, as if their time to live had passed.
+    pub fn forget_history(&self, channel: &Channel) {
+        self.state().history.retain(|(of, ..), _| of != channel);
     }
 
     /// What was posted so far, in order.
@@ -123,7 +150,8 @@ impl State {
         // The rows here hold no attributes: user and info are those of the connection.
         let row = self.connections.get(&connection);
         let (user, info) = (row.and_then(|row| row.user.clone()), row.and_then(|row| row.info.clone()));
-        Some(Member { connection, subscription, user, info })
+        let missing = self.missing.get(key).cloned().unwrap_or_default();
+        Some(Member { connection, subscription, user, info, missing })
     }
 
     /// A row that is there lives until `expires_at` at least.
@@ -271,12 +299,43 @@ impl DeleteIndex for Memory {
         subscription: &SubscriptionId,
     ) -> Result<(), StoreError> {
         let key = keys::member(channel, connection, subscription);
-        self.table(|state| state.index.remove(&key)).await.map(|_| ())
+        self.table(|state| {
+            state.index.remove(&key);
+            state.missing.remove(&key);
+        })
+        .await
     }
 
     async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
         let key = keys::device(user, connection);
         self.table(|state| state.index.remove(&key)).await.map(|_| ())
+    }
+}
+
+impl NoteMissing for Memory {
+    async fn add_missing(&self, channel: &Channel, member: &Member, offset: u64) -> Result<(), StoreError> {
+        let key = keys::member(channel, &member.connection, &member.subscription);
+        self.table(|state| {
+            if state.index.contains_key(&key) {
+                state.missing.entry(key).or_default().insert(offset);
+            }
+        })
+        .await
+    }
+
+    async fn clear_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> Result<(), StoreError> {
+        let key = keys::member(channel, &member.connection, &member.subscription);
+        self.table(|state| {
+            if let Some(missing) = state.missing.get_mut(&key) {
+                missing.retain(|offset| !offsets.contains(offset));
+            }
+        })
+        .await
     }
 }
 
@@ -368,6 +427,9 @@ impl PostToConnection for Memory {
         self.sockets(|state| {
             if state.gone.contains(id) {
                 return Post::Gone;
+            }
+            if state.refusing.contains(id) {
+                return Post::Throttled;
             }
             state.posted.push((id.clone(), frame));
             Post::Posted

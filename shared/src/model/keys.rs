@@ -1,5 +1,7 @@
 //! Keys: how a row is found.
 
+use std::collections::BTreeSet;
+
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 
@@ -32,6 +34,8 @@ pub struct Member {
     pub user: Option<UserId>,
     /// What its token says of it, as JSON.
     pub info: Option<String>,
+    /// Offsets of publications that did not reach it.
+    pub missing: BTreeSet<u64>,
 }
 
 /// The connection's row.

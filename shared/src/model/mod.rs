@@ -5,7 +5,7 @@
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
 //! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription, `at` connect time (ms) |
-//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x` |
+//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x`; `miss` offsets that did not reach it |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms) |
 //! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |

@@ -9,8 +9,8 @@ use crate::ids::{ConnectionId, SubscriptionId};
 use crate::model::{Connection, State};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex,
-    GreetConnection, ListMembers, Post, PostToConnection, PutEntry, PutIndex, ReadConnection, ReadHead,
-    ReadHistory, RefreshConnection, RemoveSubscription, StoreError,
+    GreetConnection, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
+    ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, StoreError,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
 use crate::protocol::command::{Publish, Subscribe};
@@ -18,7 +18,7 @@ use crate::protocol::reply::{Empty, SubscribeResult};
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
-use super::deliver::{Delivery, count, deliver};
+use super::deliver::{Delivery, Fanout, count};
 use super::forget::forget;
 use super::greet::{greet, refresh};
 use super::history::{Track, history};
@@ -44,6 +44,7 @@ pub trait FrameStore:
     + ExtendIndex
     + DeleteIndex
     + ListMembers
+    + NoteMissing
     + AdvanceHead
     + ReadHead
     + PutEntry
@@ -63,6 +64,7 @@ impl<T> FrameStore for T where
         + ExtendIndex
         + DeleteIndex
         + ListMembers
+        + NoteMissing
         + AdvanceHead
         + ReadHead
         + PutEntry
@@ -300,7 +302,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         let (channel, message) = (&accepted.channel, request.message.as_str());
         // The head moves before the members are read: whoever subscribes meanwhile either has a
         // position below this publication or is among them.
-        let offset = match accepted.retention {
+        let place = match accepted.retention {
             Some(retention) => {
                 let track = Track { channel, retention, message, clock: self.clock };
                 Some(track.append(self.store, accepted.kept()).await?)
@@ -312,15 +314,20 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         record.publication_bytes += count(accepted.data_bytes());
         let delivery = Delivery {
             channel,
-            frame: &accepted.frame(offset),
+            frame: &accepted.frame(place.as_ref().map(|place| place.offset)),
             members: &members,
-            deadline: request.deadline,
+            place: place.as_ref(),
         };
-        let mut callbacks = deliver(self.store, self.callbacks, self.clock, &delivery).await;
+        let mut callbacks = self.fanout(request).deliver(&delivery).await;
         let took = self.clock.now_ms().saturating_sub(request.received_at);
         callbacks.delivery = Duration::from_millis(u64::try_from(took).unwrap_or(0));
         record.callbacks.get_or_insert_default().add(&callbacks);
         Ok(ReplyBody::Publish(Empty {}))
+    }
+
+    const fn fanout(&self, request: &Request) -> Fanout<'_, S, C> {
+        let Self { store, callbacks, clock, .. } = *self;
+        Fanout { store, callbacks, clock, deadline: request.deadline }
     }
 
     /// Tells the client to go away, forgets it and closes its socket.

@@ -42,12 +42,16 @@ pub struct Track<'a> {
 }
 
 impl Track<'_> {
-    /// Puts a publication into the history and gives its offset.
+    /// Puts a publication into the history and gives its place.
     ///
     /// # Errors
     /// [`StoreError`]; the publication is then not in the history, or a write whose answer was
     /// lost has put it there.
-    pub async fn append(&self, store: &(impl AdvanceHead + PutEntry), kept: Kept) -> Result<u64, StoreError> {
+    pub async fn append(
+        &self,
+        store: &(impl AdvanceHead + PutEntry),
+        kept: Kept,
+    ) -> Result<Place, StoreError> {
         let mut entry = Entry { offset: 0, at: 0, kept: Some(kept) };
         for _ in 0..APPEND_ATTEMPTS {
             let head = self.advance(store, 1).await?;
@@ -55,7 +59,7 @@ impl Track<'_> {
             (entry.offset, entry.at) = (head.offset, self.clock.now_ms());
             let ttl = entry.ttl(self.retention);
             if store.put_entry(self.channel, &head.epoch, &entry, ttl).await? {
-                return Ok(entry.offset);
+                return Ok(Place { epoch: head.epoch, offset: entry.offset });
             }
         }
         Err(StoreError::Failed(format!("readers have closed {APPEND_ATTEMPTS} offsets of one publication")))

@@ -239,6 +239,12 @@ pub struct CallbackRecord {
     /// Anything else that was not a success.
     #[metrics(name = "CallbackFailed", unit = Count)]
     pub failed: u64,
+    /// Connections that were ended since they missed too much of a channel with history.
+    #[metrics(name = "CallbackEnded", unit = Count)]
+    pub ended: u64,
+    /// Publications that an earlier callback had failed to bring, brought by this one.
+    #[metrics(name = "Redelivered", unit = Count)]
+    pub redelivered: u64,
     /// From the publication to the last post accepted.
     #[metrics(name = "DeliveryLatency", unit = Millisecond)]
     pub delivery: Duration,
@@ -255,6 +261,8 @@ impl CallbackRecord {
         self.gone += other.gone;
         self.throttled += other.throttled;
         self.failed += other.failed;
+        self.ended += other.ended;
+        self.redelivered += other.redelivered;
         self.delivery = self.delivery.max(other.delivery);
         self.recipients += other.recipients;
     }

@@ -30,6 +30,8 @@ pub(super) const USER: &str = "u";
 pub(super) const INFO: &str = "i";
 /// The attribute of a token's expiry.
 pub(super) const TOKEN_EXPIRES: &str = "texp";
+/// The attribute of the offsets that did not reach a member.
+pub(super) const MISSING: &str = "miss";
 /// The attribute of a head's last offset.
 pub(super) const SEQUENCE: &str = "seq";
 /// The attribute of a head's epoch.
@@ -45,6 +47,11 @@ const CONNECTED_AT: &str = "at";
 /// A whole number.
 pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+/// A set of offsets.
+pub(super) fn offsets(offsets: &[u64]) -> AttributeValue {
+    AttributeValue::Ns(offsets.iter().map(ToString::to_string).collect())
 }
 
 /// A key as an item.
@@ -115,7 +122,9 @@ pub(super) fn to_member(row: &Item) -> Option<Member> {
     let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
     let (connection, subscription) = keys::to_member(text(SORT)?)?;
     let user = text(USER).map(|user| UserId::from(user.as_str()));
-    Some(Member { connection, subscription, user, info: text(INFO).cloned() })
+    let missing = row.get(MISSING).and_then(|value| value.as_ns().ok());
+    let missing = missing.into_iter().flatten().filter_map(|offset| offset.parse().ok()).collect();
+    Some(Member { connection, subscription, user, info: text(INFO).cloned(), missing })
 }
 
 /// The head of a channel's sequence.

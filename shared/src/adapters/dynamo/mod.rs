@@ -63,11 +63,12 @@ impl Table {
     ) -> Result<QueryOutput, StoreError> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("#pk = :pk").filter_expression("#x > :now");
-        let query = query.projection_expression("#sk, #u, #i");
+        let query = query.projection_expression("#sk, #u, #i, #miss");
         let query = query.expression_attribute_names("#pk", keys::PARTITION);
         let query = query.expression_attribute_names("#sk", keys::SORT);
         let query = query.expression_attribute_names("#u", item::USER);
         let query = query.expression_attribute_names("#i", item::INFO);
+        let query = query.expression_attribute_names("#miss", item::MISSING);
         let query = query.expression_attribute_names("#x", item::EXPIRES);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
         let query = query.expression_attribute_values(":now", item::number(now_s));

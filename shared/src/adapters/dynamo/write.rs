@@ -11,9 +11,9 @@ use super::{Table, failed, item};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::model::{Connection, State, keys};
+use crate::model::{Connection, Member, State, keys};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, OpenConnection,
+    AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
     RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
 };
 
@@ -167,6 +167,40 @@ impl ExtendIndex for Table {
 
     async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
         self.extend(keys::device(user, &connection.id), connection).await
+    }
+}
+
+impl Table {
+    /// Changes the set of what did not reach a member, if its row is there.
+    async fn change_missing(
+        &self,
+        expression: &str,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> Result<(), StoreError> {
+        let update = self
+            .update_row(keys::member(channel, &member.connection, &member.subscription), expression)
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", keys::PARTITION)
+            .expression_attribute_names("#miss", item::MISSING)
+            .expression_attribute_values(":offsets", item::offsets(offsets));
+        self.send(update).await.map(|_| ())
+    }
+}
+
+impl NoteMissing for Table {
+    async fn add_missing(&self, channel: &Channel, member: &Member, offset: u64) -> Result<(), StoreError> {
+        self.change_missing("ADD #miss :offsets", channel, member, &[offset]).await
+    }
+
+    async fn clear_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> Result<(), StoreError> {
+        self.change_missing("DELETE #miss :offsets", channel, member, offsets).await
     }
 }
 

@@ -7,6 +7,7 @@ use super::frames::check;
 use super::{World, channel};
 use crate::model::State;
 use crate::ports::{ReadHead, StoreError};
+use crate::service::deliver::MAX_MISSING;
 use crate::service::outbox::NOTHING;
 use crate::service::publish::MAX_FRAME;
 use crate::telemetry::FrameRecord;
@@ -239,6 +240,72 @@ async fn a_subscribe_that_met_a_table_that_fails_can_be_tried_again() {
         assert_eq!(answer, NOTHING, "after {polls} steps: {:?}", world.received("a"));
     }
     assert!(failed > 2, "some of the calls matter: {failed}");
+}
+
+/// What `a` was posted since the last look, offsets only, a frame each.
+fn posted_offsets(world: &World, from: &mut usize) -> Vec<Vec<u64>> {
+    let frames = world.received("a").split_off(*from);
+    *from += frames.len();
+    let line = |line: &str| serde_json::from_str::<Value>(line).unwrap()["push"]["pub"]["offset"].as_u64();
+    frames.iter().map(|frame| frame.lines().filter_map(line).collect()).collect()
+}
+
+#[tokio::test]
+async fn what_a_failed_callback_did_not_bring_comes_with_the_next_publication() {
+    let world = published(0, |_| String::new()).await;
+    world.send("a", "s", r#"{"id":2,"subscribe":{"channel":"log:1"}}"#).await;
+    let mut seen = world.received("a").len();
+    let publish = async |n: usize| {
+        let frame = r#"{"id":1,"publish":{"channel":"log:1","data":0}}"#;
+        let (answer, record) = world.send("p", &format!("m{n}"), frame).await;
+        assert_eq!(answer, r#"{"id":1,"publish":{}}"#, "the publisher is not to blame");
+        let callbacks = record.callbacks.unwrap();
+        (callbacks.throttled, callbacks.redelivered)
+    };
+    world.memory.refuse(&"a".into(), true);
+    assert_eq!((publish(1).await, publish(2).await), ((1, 0), (1, 0)));
+    world.memory.refuse(&"a".into(), false);
+    assert_eq!(publish(3).await, (0, 2));
+    assert_eq!(posted_offsets(&world, &mut seen), [[1, 2, 3]], "one post, in order");
+    assert_eq!(publish(4).await, (0, 0));
+    assert_eq!(posted_offsets(&world, &mut seen), [[4]]);
+}
+
+#[tokio::test]
+async fn who_misses_too_much_or_what_is_not_kept_is_ended_and_comes_back() {
+    for (publications, is_kept) in [(MAX_MISSING + 1, true), (1, false)] {
+        let world = published(0, |_| String::new()).await;
+        world.send("a", "s", r#"{"id":2,"subscribe":{"channel":"log:1"}}"#).await;
+        world.memory.refuse(&"a".into(), true);
+        let frame = r#"{"id":1,"publish":{"channel":"log:1","data":0}}"#;
+        for n in 0..publications {
+            world.send("p", &format!("m{n}"), frame).await;
+        }
+        world.memory.refuse(&"a".into(), false);
+        if !is_kept {
+            world.memory.forget_history(&channel("log:1"));
+        }
+        let (_, record) = world.send("p", "last", frame).await;
+        assert_eq!(record.callbacks.unwrap().ended, 1);
+        assert!(world.memory.index().is_empty(), "no rows are left");
+        let (_, record) = world.send("a", "late", r#"{"id":3,"ping":{}}"#).await;
+        assert_eq!(record.error_code.as_deref(), Some("3000"));
+    }
+}
+
+#[tokio::test]
+async fn missed_publications_that_fill_a_frame_come_in_several() {
+    let world = published(0, |_| String::new()).await;
+    world.send("a", "s", r#"{"id":2,"subscribe":{"channel":"log:1"}}"#).await;
+    let mut seen = world.received("a").len();
+    world.memory.refuse(&"a".into(), true);
+    for n in 1..=4 {
+        world.memory.refuse(&"a".into(), n < 4);
+        let data = "x".repeat(60_000);
+        let frame = format!(r#"{{"id":1,"publish":{{"channel":"log:1","data":"{data}"}}}}"#);
+        world.send("p", &format!("m{n}"), &frame).await;
+    }
+    assert_eq!(posted_offsets(&world, &mut seen), [[1, 2], [3, 4]]);
 }
 
 /// The offsets that `history` shows, and the position that it tells.

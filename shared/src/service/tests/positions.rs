@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
@@ -14,7 +13,8 @@ use serde_json::Value;
 use super::races::{Running, interleave};
 use super::{World, channel};
 use crate::ids::ConnectionId;
-use crate::ports::{PostToConnection, ReadHead};
+use crate::model::State;
+use crate::ports::ReadHead;
 
 const CLIENTS: [&str; 2] = ["a", "b"];
 const PUBLISHERS: [&str; 2] = ["p", "q"];
@@ -30,6 +30,8 @@ enum Act {
     Return(&'static str),
     /// Three seconds pass: longer than a hole is left open.
     Wait,
+    /// Callbacks to the client's connection fail from now on, or no more.
+    Refuse(&'static str, bool),
 }
 
 /// From the start of an act to its end.
@@ -113,7 +115,7 @@ fn view(world: &World, id: &str) -> View {
 /// Sends a frame; the answer goes the way of a post, as it does through API Gateway.
 async fn send(world: &World, id: &str, message: &str, text: &str) {
     let (answer, _) = world.send(id, message, text).await;
-    world.memory.post(&id.into(), answer.into(), Duration::from_secs(1)).await;
+    world.memory.hand(&id.into(), answer.into());
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -123,6 +125,12 @@ fn act() -> impl Strategy<Value = Act> {
         3 => proptest::sample::select(CLIENTS.to_vec()).prop_map(Act::Return),
         1 => proptest::strategy::Just(Act::Wait),
     ]
+}
+
+/// Callbacks fail now and then.
+fn failing() -> impl Strategy<Value = Act> {
+    let refuse = (proptest::sample::select(CLIENTS.to_vec()), any::<bool>());
+    prop_oneof![3 => act(), 2 => refuse.prop_map(|(client, refuses)| Act::Refuse(client, refuses))]
 }
 
 /// Publishers that readers overtake.
@@ -166,6 +174,10 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                 subscribe(&world, &seen, &id, &message, position).await;
             }
             Act::Wait => world.clock.advance(3000),
+            Act::Refuse(client, refuses) => {
+                let id = seen.lock().unwrap().connection(client);
+                world.memory.refuse(&id.as_str().into(), refuses);
+            }
         }
     })
 }
@@ -228,6 +240,15 @@ fn run(first: &[Act], acts: &[Act], order: &[u8], crash: Option<(usize, usize)>)
     (world, Arc::into_inner(seen).unwrap().into_inner().unwrap())
 }
 
+/// Runs further acts one after another.
+fn go_on(world: &World, seen: Seen, acts: &[Act]) -> Seen {
+    let seen = Arc::new(Mutex::new(seen));
+    for (number, act) in acts.iter().enumerate() {
+        interleave(vec![start(world, &seen, 200 + number, *act)], &[0], None);
+    }
+    Arc::into_inner(seen).unwrap().into_inner().unwrap()
+}
+
 /// The offset of an accepted publication.
 fn offset(world: &World, data: &str) -> u64 {
     let data = format!("\"{data}\"");
@@ -251,9 +272,13 @@ fn check_order(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
 }
 
 /// Whoever was told a position is given every publication above it: once, or at least once when
-/// it was published while the subscribe was being answered.
-fn check_promises(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
+/// it was published while the subscribe was being answered, or when callbacks fail.
+fn check_promises(world: &World, seen: &Seen, failing: bool) -> Result<(), TestCaseError> {
     for Subscribed { id, span, from } in &seen.subscribed {
+        if world.memory.connection(id).is_none_or(|row| row.state == State::Closed) && failing {
+            // It was ended: its client comes back and recovers.
+            continue;
+        }
         let lost = seen.lost.iter().find(|(lost, _)| lost == id).map_or(usize::MAX, |(_, at)| *at);
         if lost < span.1 {
             // It comes back from the position that it was told.
@@ -267,7 +292,7 @@ fn check_promises(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
             if offset > *from && *ended < lost {
                 prop_assert!(copies >= 1, "{} was told {} and misses {}: {:?}", id, from, offset, got);
             }
-            if !together {
+            if !together && !failing {
                 prop_assert!(copies <= 1, "{} got {} {} times", id, offset, copies);
             }
         }
@@ -285,7 +310,36 @@ proptest! {
     ) {
         let (world, seen) = run(&[], &acts, &order, None);
         check_order(&world, &seen)?;
-        check_promises(&world, &seen)?;
+        check_promises(&world, &seen, false)?;
+    }
+
+    #[test]
+    fn callbacks_that_fail_lose_nothing(
+        acts in proptest::collection::vec(failing(), 1..10),
+        order in proptest::collection::vec(any::<u8>(), 1..140),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, seen) = run(&first, &acts, &order, None);
+        check_order(&world, &seen)?;
+        // The callbacks work again, and somebody publishes.
+        let after: Vec<_> = CLIENTS.into_iter().map(|client| Act::Refuse(client, false)).collect();
+        let seen = go_on(&world, seen, &[&after[..], &[Act::Publish("p")]].concat());
+        check_promises(&world, &seen, true)?;
+    }
+
+    #[test]
+    fn one_publisher_after_another_never_leaves_a_gap(
+        acts in proptest::collection::vec(failing(), 1..16),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, _) = run(&[&first[..], &acts].concat(), &[], &[0], None);
+        for client in CLIENTS {
+            for generation in 0..acts.len() {
+                let got = view(&world, &format!("{client}.{generation}")).got;
+                let whole: Vec<_> = got.first().map_or(Vec::new(), |first| (*first..).take(got.len()).collect());
+                prop_assert_eq!(got, whole);
+            }
+        }
     }
 
     #[test]
@@ -296,7 +350,7 @@ proptest! {
     ) {
         let (world, seen) = run(&[], &acts, &order, Some(crash));
         check_order(&world, &seen)?;
-        check_promises(&world, &seen)?;
+        check_promises(&world, &seen, false)?;
     }
 
     #[test]
@@ -307,7 +361,7 @@ proptest! {
         let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
         let (world, seen) = run(&first, &acts, &order, None);
         check_order(&world, &seen)?;
-        check_promises(&world, &seen)?;
+        check_promises(&world, &seen, false)?;
     }
 
     #[test]
