@@ -62,6 +62,10 @@ pub struct Namespace {
     pub presence: bool,
     /// A client that is subscribed may ask; without this, nobody but the operator may.
     pub allow_presence_for_subscriber: bool,
+    /// Members that ask for it are told who joins and leaves.
+    pub join_leave: bool,
+    /// Members are told whether they ask for it or not.
+    pub force_push_join_leave: bool,
     /// How many publications are kept; none without this and `history_ttl`.
     pub history_size: u32,
     /// How long, in seconds; written as a duration: `300s`, `1h`, `1h30m`.
@@ -94,6 +98,9 @@ impl Namespace {
     fn fault(&self) -> Option<&'static str> {
         if (self.history_size > 0) != (self.history_ttl > 0) {
             return Some("history_size and history_ttl are only of use together");
+        }
+        if self.force_push_join_leave && !self.join_leave {
+            return Some("force_push_join_leave needs join_leave");
         }
         let useless =
             self.retention().is_none() && (self.force_recovery || self.allow_history_for_subscriber);
@@ -183,6 +190,7 @@ mod tests {
         check(r#""history_size":5,"history_ttl":"1h30m""#, Ok(Some((5, 5400))));
         check(r#""history_size":5,"history_ttl":"300s","force_recovery":true"#, Ok(Some((5, 300))));
         check(r#""history_size":5"#, Err("history_size and history_ttl are only of use together"));
+        check(r#""force_push_join_leave":true"#, Err("force_push_join_leave needs join_leave"));
         check(r#""force_recovery":true"#, Err("need history_size and history_ttl"));
         check(r#""history_size":5,"history_ttl":"soon""#, Err("\"soon\" is not a duration"));
         check(r#""history_size":5,"history_ttl":"-1h""#, Err("is not between 0s and"));

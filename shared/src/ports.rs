@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::history::{Entry, Head, Page, Step};
-use crate::model::{Connection, Member};
+use crate::model::{Connection, Member, Subscription};
 
 /// The table did not answer as it should. The text is for the log, never for a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +64,7 @@ pub trait GreetConnection {
 }
 
 /// The subscriptions of a connection.
-pub type Subscriptions = BTreeMap<Channel, SubscriptionId>;
+pub type Subscriptions = BTreeMap<Channel, Subscription>;
 
 /// Notes that the client has brought a new token. `dynamodb:UpdateItem`.
 pub trait RefreshConnection {
@@ -92,7 +92,7 @@ pub trait AddSubscription {
         &self,
         connection: &Connection,
         channel: &Channel,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> impl Call<Conditional>;
 }
 
@@ -103,7 +103,7 @@ pub trait RemoveSubscription {
         &self,
         id: &ConnectionId,
         channel: &Channel,
-    ) -> impl Call<Result<Option<SubscriptionId>, StoreError>>;
+    ) -> impl Call<Result<Option<Subscription>, StoreError>>;
 }
 
 /// Writes the rows that find a connection by channel or by user. `dynamodb:PutItem`.
@@ -113,7 +113,7 @@ pub trait PutIndex {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> impl Call<Result<(), StoreError>>;
 
     /// Makes the connection one of the user's.
@@ -128,7 +128,7 @@ pub trait ExtendIndex {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> impl Call<Result<(), StoreError>>;
 
     /// The row of one of the user's connections.

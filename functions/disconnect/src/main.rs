@@ -1,4 +1,4 @@
-//! `$disconnect`: forgets a connection that ended.
+//! `$disconnect`: forgets a connection that ended, and tells who wants to know.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,9 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
-    let table = function.table();
-    lambda::run(&function, EventType::Disconnect, async |invoked| lambda::disconnect(&table, invoked).await)
-        .await
+    let (table, callbacks) = (function.table(), function.callbacks());
+    lambda::run(&function, EventType::Disconnect, async |invoked| {
+        lambda::disconnect(&table, &callbacks, invoked).await
+    })
+    .await
 }

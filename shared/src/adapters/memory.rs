@@ -15,7 +15,7 @@ use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::history::{Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
-use crate::model::{self, Connection, Member};
+use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry, PutIndex,
@@ -36,6 +36,8 @@ struct State {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Member and device rows with their hour.
     index: BTreeMap<Key, i64>,
+    /// Member rows that hear joins and leaves.
+    hearing: BTreeSet<Key>,
     /// What member rows say that did not reach them.
     missing: BTreeMap<Key, BTreeSet<u64>>,
     heads: BTreeMap<Channel, Head>,
@@ -151,7 +153,8 @@ impl State {
         let row = self.connections.get(&connection);
         let (user, info) = (row.and_then(|row| row.user.clone()), row.and_then(|row| row.info.clone()));
         let missing = self.missing.get(key).cloned().unwrap_or_default();
-        Some(Member { connection, subscription, user, info, missing })
+        let hears_joins = self.hearing.contains(key);
+        Some(Member { connection, subscription, user, info, hears_joins, missing })
     }
 
     /// A row that is there lives until `expires_at` at least.
@@ -226,7 +229,7 @@ impl AddSubscription for Memory {
         &self,
         connection: &Connection,
         channel: &Channel,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Conditional {
         self.table(|state| {
             let row = state.open(&connection.id)?;
@@ -247,11 +250,7 @@ impl AddSubscription for Memory {
 }
 
 impl RemoveSubscription for Memory {
-    async fn remove(
-        &self,
-        id: &ConnectionId,
-        channel: &Channel,
-    ) -> Result<Option<SubscriptionId>, StoreError> {
+    async fn remove(&self, id: &ConnectionId, channel: &Channel) -> Result<Option<Subscription>, StoreError> {
         self.table(|state| state.connections.get_mut(id).and_then(|row| row.subscriptions.remove(channel)))
             .await
     }
@@ -262,10 +261,16 @@ impl PutIndex for Memory {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &connection.id, subscription);
-        self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
+        let key = keys::member(channel, &connection.id, &subscription.id);
+        self.table(|state| {
+            if subscription.hears_joins {
+                state.hearing.insert(key.clone());
+            }
+            state.index.insert(key, connection.member_expires_at(subscription));
+        })
+        .await
     }
 
     async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
@@ -279,10 +284,10 @@ impl ExtendIndex for Memory {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &connection.id, subscription);
-        self.table(|state| state.extend(&key, connection.expires_at())).await
+        let key = keys::member(channel, &connection.id, &subscription.id);
+        self.table(|state| state.extend(&key, connection.member_expires_at(subscription))).await
     }
 
     async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
@@ -302,6 +307,7 @@ impl DeleteIndex for Memory {
         self.table(|state| {
             state.index.remove(&key);
             state.missing.remove(&key);
+            state.hearing.remove(&key);
         })
         .await
     }

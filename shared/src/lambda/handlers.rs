@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::model::Connection;
-use crate::ports::{CloseConnection, DeleteIndex, OpenConnection, PutIndex};
+use crate::ports::{DeleteIndex, OpenConnection, PutIndex};
+use crate::service;
 use crate::service::connect::Admission;
+use crate::service::deliver::{DeliveryCallbacks, DeliveryStore, Fanout};
 use crate::service::frame::{FrameCallbacks, FrameStore, Frames, Request};
-use crate::service::{self, forget};
 use crate::telemetry::{ConnectRecord, DisconnectRecord, FrameRecord, Work};
 
 use super::response::Response;
@@ -34,9 +35,10 @@ pub async fn connect(
     Outcome { response, internal_error: error.is_some(), error, work: Work::Connect(record) }
 }
 
-/// `$disconnect`: forgets the connection. Nobody sees the answer.
+/// `$disconnect`: forgets the connection and tells of it. Nobody sees the answer.
 pub async fn disconnect(
-    store: &(impl CloseConnection + DeleteIndex + Sync),
+    store: &impl DeliveryStore,
+    callbacks: &impl DeliveryCallbacks,
     invoked: &Invoked<'_>,
 ) -> Outcome {
     let event = invoked.event;
@@ -45,8 +47,11 @@ pub async fn disconnect(
         reason: event.context.disconnect_reason.clone(),
         ..DisconnectRecord::default()
     };
-    let (response, error) = match forget(store, &event.connection, invoked.clock).await {
-        Ok(connection) => {
+    let Invoked { settings, clock, deadline, .. } = *invoked;
+    let fanout = Fanout { store, callbacks, namespaces: &settings.namespaces, clock, deadline };
+    let (response, error) = match fanout.part(&event.connection).await {
+        Ok((connection, told)) => {
+            record.callbacks = (told.count > 0).then_some(told);
             record.disconnects = u64::from(connection.is_some());
             let lived = event.context.request_time_epoch.saturating_sub(event.context.connected_at);
             record.user = invoked.hash(connection.as_ref().and_then(|connection| connection.user.as_ref()));

@@ -41,6 +41,32 @@ impl State {
     }
 }
 
+/// A subscription of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Which.
+    pub id: SubscriptionId,
+    /// When the token that allows it expires: seconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// Whether the client is told who joins and leaves.
+    pub hears_joins: bool,
+}
+
+impl<T: Into<SubscriptionId>> From<T> for Subscription {
+    /// One that lasts as long as its connection.
+    fn from(id: T) -> Self {
+        Self { id: id.into(), expires_at: None, hears_joins: false }
+    }
+}
+
+impl Subscription {
+    /// Whether its token has expired and was not refreshed in time.
+    #[must_use]
+    pub fn has_expired(&self, now_s: i64) -> bool {
+        self.expires_at.is_some_and(|at| now_s >= at.saturating_add(TOKEN_GRACE_S))
+    }
+}
+
 /// A connection's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -57,7 +83,7 @@ pub struct Connection {
     /// Whether the client has sent its `connect` command and was let in.
     pub greeted: bool,
     /// The channels it is subscribed to.
-    pub subscriptions: BTreeMap<Channel, SubscriptionId>,
+    pub subscriptions: BTreeMap<Channel, Subscription>,
     /// When it was opened: milliseconds since the epoch.
     pub connected_at: i64,
 }
@@ -83,6 +109,13 @@ impl Connection {
     pub fn expires_at(&self) -> i64 {
         let hard = self.connected_at.div_euclid(1000) + HARD_LIFE_S;
         self.token_expires_at.map_or(hard, |at| hard.min(at.saturating_add(TOKEN_GRACE_S)))
+    }
+
+    /// When the row of one of its members counts as gone: seconds since the epoch.
+    #[must_use]
+    pub fn member_expires_at(&self, subscription: &Subscription) -> i64 {
+        let own = self.expires_at();
+        subscription.expires_at.map_or(own, |at| own.min(at.saturating_add(TOKEN_GRACE_S)))
     }
 
     /// Whether its token has expired and was not refreshed in time.

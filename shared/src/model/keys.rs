@@ -34,6 +34,8 @@ pub struct Member {
     pub user: Option<UserId>,
     /// What its token says of it, as JSON.
     pub info: Option<String>,
+    /// Whether it is told who joins and leaves.
+    pub hears_joins: bool,
     /// Offsets of publications that did not reach it.
     pub missing: BTreeSet<u64>,
 }

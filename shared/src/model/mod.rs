@@ -4,8 +4,8 @@
 //!
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
-//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription, `at` connect time (ms) |
-//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x`; `miss` offsets that did not reach it |
+//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription (`<id>`, then `;x<token expiry, s>` and `;j` if it hears joins and leaves), `at` connect time (ms) |
+//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x`; `j` if it hears joins and leaves; `miss` offsets that did not reach it |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms) |
 //! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |
@@ -18,5 +18,5 @@ pub mod connection;
 pub mod history;
 pub mod keys;
 
-pub use connection::{Connection, State};
+pub use connection::{Connection, State, Subscription};
 pub use keys::Member;

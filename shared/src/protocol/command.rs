@@ -98,6 +98,9 @@ pub struct Subscribe {
     /// Whether the client asks for what was published after `offset`.
     #[serde(default)]
     pub recover: bool,
+    /// Whether the client wants to be told who joins and leaves.
+    #[serde(default)]
+    pub join_leave: bool,
     /// The epoch of `offset`.
     #[serde(default)]
     pub epoch: String,

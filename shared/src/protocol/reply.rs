@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use super::code::{DisconnectCode, ErrorCode};
+use crate::model::Connection;
 
 /// The answer to one command.
 #[derive(Debug, Serialize)]
@@ -217,11 +218,36 @@ pub enum Push<'a> {
         #[serde(rename = "pub")]
         publication: &'a RawValue,
     },
+    /// Somebody has joined a channel, or left it.
+    Presence {
+        /// The channel's name.
+        channel: &'a str,
+        /// Who, and in which direction.
+        #[serde(flatten)]
+        change: Change<'a>,
+    },
     /// The client shall close.
     Disconnect {
         /// Why.
         disconnect: DisconnectCode,
     },
+}
+
+/// A change of a channel's members.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change<'a> {
+    /// One more.
+    Join(Whom<'a>),
+    /// One less.
+    Leave(Whom<'a>),
+}
+
+/// Whom a change is about.
+#[derive(Debug, Serialize)]
+pub struct Whom<'a> {
+    /// That one.
+    pub info: ClientInfo<'a>,
 }
 
 /// What was published, and by whom.
@@ -246,4 +272,15 @@ pub struct ClientInfo<'a> {
     /// What the client's token says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conn_info: Option<&'a RawValue>,
+}
+
+impl<'a> ClientInfo<'a> {
+    /// The client of a connection.
+    #[must_use]
+    pub fn of(connection: &'a Connection) -> Self {
+        let Connection { id, user, info, .. } = connection;
+        // What is in the row was JSON when the token was checked.
+        let conn_info = info.as_deref().and_then(|info| serde_json::from_str(info).ok());
+        Self { user: user.as_ref().map_or("", |user| user.as_str()), client: id.as_str(), conn_info }
+    }
 }

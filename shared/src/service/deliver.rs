@@ -5,20 +5,20 @@
 //! same post. So a client never gets the later of two publications without the earlier, unless
 //! their publishers were at work at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Namespaces};
 use crate::clock::Clock;
 use crate::ids::ConnectionId;
-use crate::model::Member;
+use crate::model::{Connection, Member};
 use crate::ports::{
-    CloseConnection, DeleteConnection, DeleteIndex, NoteMissing, Post, PostToConnection, ReadHistory,
-    StoreError,
+    CloseConnection, DeleteConnection, DeleteIndex, ListMembers, NoteMissing, Post, PostToConnection,
+    ReadHistory, StoreError,
 };
 use crate::protocol::Push;
 use crate::protocol::codec::encode_push;
@@ -41,8 +41,11 @@ const POST_WITHIN: Duration = Duration::from_secs(3);
 pub const MAX_MISSING: usize = 16;
 
 /// What delivery asks of the table.
-pub trait DeliveryStore: CloseConnection + DeleteIndex + NoteMissing + ReadHistory + Sync {}
-impl<T: CloseConnection + DeleteIndex + NoteMissing + ReadHistory + Sync> DeliveryStore for T {}
+pub trait DeliveryStore:
+    CloseConnection + DeleteIndex + ListMembers + NoteMissing + ReadHistory + Sync
+{
+}
+impl<T: CloseConnection + DeleteIndex + ListMembers + NoteMissing + ReadHistory + Sync> DeliveryStore for T {}
 
 /// What delivery asks of the management API.
 pub trait DeliveryCallbacks: PostToConnection + DeleteConnection + Sync {}
@@ -55,6 +58,8 @@ pub struct Fanout<'a, S, C> {
     pub store: &'a S,
     /// The management API.
     pub callbacks: &'a C,
+    /// Which channels tell who joins and leaves.
+    pub namespaces: &'a Namespaces,
     /// The hour.
     pub clock: &'a dyn Clock,
     /// Posts that would begin later fail without being tried.
@@ -101,6 +106,13 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
     /// Failures are counted and logged, never returned: a publication is accepted, whoever of its
     /// recipients cannot be reached.
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> CallbackRecord {
+        let (mut record, ended) = self.post_all(delivery).await;
+        record.add(&self.tell_of_ends(VecDeque::from(ended)).await);
+        record
+    }
+
+    /// As [`Self::deliver`], but tells nobody of those that are gone: gives them.
+    pub(super) async fn post_all(&self, delivery: &Delivery<'_>) -> (CallbackRecord, Vec<Connection>) {
         let backlog = &self.backlog(delivery).await;
         let mut posts = stream::iter(delivery.members)
             .map(|member| async move { (member, self.send(member, delivery, backlog).await) })
@@ -135,8 +147,8 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         }
         self.end(&behind).await;
         gone.append(&mut behind);
-        self.forget_all(delivery.channel, gone).await;
-        record
+        let ended = self.forget_all(delivery.channel, gone).await;
+        (record, ended)
     }
 
     /// What any of the members has missed, if the history has it still.
@@ -231,23 +243,30 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         }
     }
 
-    async fn forget_all(&self, channel: &Channel, gone: Vec<&Member>) {
+    /// Gives the connections that were open until now.
+    async fn forget_all(&self, channel: &Channel, gone: Vec<&Member>) -> Vec<Connection> {
+        let mut ended = Vec::new();
         let mut forgotten = stream::iter(gone)
             .map(|member| async move { (member, self.forget(channel, member).await) })
             .buffer_unordered(CONCURRENT_POSTS);
         while let Some((member, outcome)) = forgotten.next().await {
-            if let Err(error) = outcome {
-                // Its rows expire by themselves, and the next callback tries again.
-                let recipient = &member.connection;
-                tracing::warn!(%recipient, %error, "a connection that is gone could not be forgotten");
+            match outcome {
+                Ok(connection) => ended.extend(connection),
+                Err(error) => {
+                    // Its rows expire by themselves, and the next callback tries again.
+                    let recipient = &member.connection;
+                    tracing::warn!(%recipient, %error, "a connection that is gone could not be forgotten");
+                }
             }
         }
+        ended
     }
 
     /// Rule B, and the very row that led here: a subscribe that crashed may have left it unlisted.
-    async fn forget(&self, channel: &Channel, member: &Member) -> Result<(), StoreError> {
-        forget(self.store, &member.connection, self.clock).await?;
-        self.store.delete_member(channel, &member.connection, &member.subscription).await
+    async fn forget(&self, channel: &Channel, member: &Member) -> Result<Option<Connection>, StoreError> {
+        let ended = forget(self.store, &member.connection, self.clock).await?;
+        self.store.delete_member(channel, &member.connection, &member.subscription).await?;
+        Ok(ended)
     }
 }
 

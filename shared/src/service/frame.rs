@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, SubscriptionId};
 use crate::model::{Connection, State};
@@ -19,7 +20,7 @@ use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, R
 use crate::telemetry::FrameRecord;
 
 use super::deliver::{Delivery, Fanout, count};
-use super::forget::forget;
+use super::forget::Change;
 use super::greet::{greet, refresh};
 use super::history::{Track, history};
 use super::outbox::{NOTHING, Outbox};
@@ -131,10 +132,12 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
         Err(error) => return refuse_all(&commands, &error, record),
     };
     let outbox = Outbox::new(frames.callbacks, &request.connection, request.deadline);
-    let mut session = Session { request: &request, connection, outbox, promises: Vec::new() };
+    let mut session =
+        Session { request: &request, connection, outbox, promises: Vec::new(), changes: Vec::new() };
     if let Err((code, cause)) = frames.carry_out(&mut session, commands, record).await {
         return frames.kick(&request, code, &cause, record).await;
     }
+    frames.announce(&mut session, record).await;
     record.sender.clone_from(&session.connection.user);
     session.outbox.answer()
 }
@@ -147,6 +150,8 @@ struct Session<'a, C> {
     outbox: Outbox<'a, C>,
     /// Subscriptions with a position whose replies are in the outbox.
     promises: Vec<Promise>,
+    /// What others are to be told of the client when the frame is done.
+    changes: Vec<(Channel, Change)>,
 }
 
 /// Why the client is told to go away.
@@ -230,7 +235,8 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 Ok(Some(ReplyBody::Subscribe(result)))
             }
             Method::Unsubscribe(command) => {
-                unsubscribe(self.store, connection, &command).await?;
+                let left = unsubscribe(self.store, connection, &command).await?;
+                session.changes.extend(left.map(|channel| (channel, Change::Leave)));
                 Ok(Some(ReplyBody::Unsubscribe(Empty {})))
             }
             Method::Publish(command) => self.publish(request, connection, &command, record).await.map(Some),
@@ -265,11 +271,12 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         command: &Subscribe,
         record: &mut FrameRecord,
     ) -> Result<SubscribeResult, Failure> {
-        let Session { request, connection, promises, .. } = session;
+        let Session { request, connection, promises, changes, .. } = session;
         let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
         let (channel, namespace) =
             subscribe(self.store, self.settings, connection, command, subscription).await?;
         let wanted = namespace.force_recovery || command.recoverable || command.recover;
+        changes.push((channel.clone(), Change::Join));
         let Some(retention) = namespace.retention().filter(|_| wanted) else {
             return Ok(SubscribeResult::default());
         };
@@ -282,6 +289,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 Ok(result)
             }
             Err(failure) => {
+                changes.pop();
                 // The client tries again, and must not find that it is subscribed already.
                 leave(self.store, connection, &channel).await.map_err(|error| {
                     Failure::Connection(DisconnectCode::INSUFFICIENT_STATE, error.to_string())
@@ -320,14 +328,26 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         };
         let mut callbacks = self.fanout(request).deliver(&delivery).await;
         let took = self.clock.now_ms().saturating_sub(request.received_at);
-        callbacks.delivery = Duration::from_millis(u64::try_from(took).unwrap_or(0));
+        callbacks.delivery = Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
         record.callbacks.get_or_insert_default().add(&callbacks);
         Ok(ReplyBody::Publish(Empty {}))
     }
 
     const fn fanout(&self, request: &Request) -> Fanout<'_, S, C> {
-        let Self { store, callbacks, clock, .. } = *self;
-        Fanout { store, callbacks, clock, deadline: request.deadline }
+        let Self { store, callbacks, settings, clock } = *self;
+        Fanout { store, callbacks, namespaces: &settings.namespaces, clock, deadline: request.deadline }
+    }
+
+    /// Tells others that the client has joined or left channels.
+    async fn announce(&self, session: &mut Session<'_, C>, record: &mut FrameRecord) {
+        let fanout = self.fanout(session.request);
+        for (channel, change) in session.changes.drain(..) {
+            let (mut told, ended) = fanout.announce(&channel, &session.connection, change).await;
+            told.add(&fanout.tell_of_ends(ended.into()).await);
+            if told.count > 0 {
+                record.callbacks.get_or_insert_default().add(&told);
+            }
+        }
     }
 
     /// Tells the client to go away, forgets it and closes its socket.
@@ -346,8 +366,10 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         if let Post::Failed(cause) = self.callbacks.post(id, push, KICK_WITHIN).await {
             tracing::warn!(cause, "the client could not be told");
         }
-        if let Err(error) = forget(self.store, id, self.clock).await {
-            tracing::warn!(%error, "the connection could not be forgotten");
+        match self.fanout(request).part(id).await {
+            Ok((_, told)) if told.count > 0 => record.callbacks.get_or_insert_default().add(&told),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the connection could not be forgotten"),
         }
         if let Post::Failed(cause) = self.callbacks.delete(id).await {
             tracing::warn!(cause, "the connection could not be closed");

@@ -35,11 +35,7 @@ impl Accepted<'_> {
     /// The frame that every member gets.
     #[must_use]
     pub fn frame(&self, offset: Option<u64>) -> Bytes {
-        let Connection { id, user, info, .. } = self.publisher;
-        let user = user.as_ref().map_or("", |user| user.as_str());
-        // What is in the row was JSON when the token was checked.
-        let conn_info = info.as_deref().and_then(|info| serde_json::from_str(info).ok());
-        let info = ClientInfo { user, client: id.as_str(), conn_info };
+        let info = ClientInfo::of(self.publisher);
         let publication = Publication { offset, data: self.data, info };
         encode_push(&Push::Publication { channel: self.channel.as_str(), publication }).into()
     }

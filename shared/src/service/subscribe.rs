@@ -2,8 +2,8 @@
 
 use crate::channel::{Channel, Namespace};
 use crate::ids::SubscriptionId;
-use crate::model::Connection;
 use crate::model::connection::MAX_SUBSCRIPTIONS;
+use crate::model::{Connection, Subscription};
 use crate::ports::{
     AddSubscription, Conditional, DeleteIndex, PutIndex, ReadConnection, Refusal, RemoveSubscription,
     StoreError,
@@ -38,7 +38,7 @@ pub async fn subscribe(
     settings: &Settings,
     connection: &mut Connection,
     command: &Subscribe,
-    subscription: SubscriptionId,
+    id: SubscriptionId,
 ) -> Result<(Channel, Namespace), Failure> {
     let (channel, namespace) = channel(&command.channel, settings)?;
     if !command.token.is_empty() {
@@ -53,6 +53,8 @@ pub async fn subscribe(
     if connection.subscriptions.contains_key(&channel) {
         return Err(refused(Refusal::Already));
     }
+    let hears_joins = namespace.join_leave && (command.join_leave || namespace.force_push_join_leave);
+    let subscription = Subscription { id, expires_at: None, hears_joins };
     let mut added = join(store, connection, &channel, &subscription).await;
     if matches!(added, Ok(Err(Refusal::Refreshed))) {
         // The row was made for the old token: once more for the new one. Nobody brings a third
@@ -63,7 +65,7 @@ pub async fn subscribe(
         added = join(store, connection, &channel, &subscription).await;
     }
     if !matches!(added, Ok(Ok(()))) {
-        store.delete_member(&channel, &connection.id, &subscription).await?;
+        store.delete_member(&channel, &connection.id, &subscription.id).await?;
     }
     added?.map_err(refused)?;
     connection.subscriptions.insert(channel.clone(), subscription);
@@ -75,13 +77,14 @@ async fn join(
     store: &(impl AddSubscription + PutIndex),
     connection: &Connection,
     channel: &Channel,
-    subscription: &SubscriptionId,
+    subscription: &Subscription,
 ) -> Conditional {
     store.put_member(channel, connection, subscription).await?;
     store.add(connection, channel, subscription).await
 }
 
-/// Ends the membership. A channel that is not subscribed to is no error, as elsewhere in the protocol.
+/// Ends the membership; gives the channel if there was one. A channel that is not subscribed to is
+/// no error, as elsewhere in the protocol.
 ///
 /// # Errors
 /// What the client is told.
@@ -89,13 +92,13 @@ pub async fn unsubscribe(
     store: &(impl RemoveSubscription + DeleteIndex),
     connection: &mut Connection,
     command: &Unsubscribe,
-) -> Result<(), Failure> {
+) -> Result<Option<Channel>, Failure> {
     let channel = Channel::parse(&command.channel)
         .ok_or_else(|| Failure::command(ErrorCode::BadRequest, "the channel's name breaks the grammar"))?;
-    Ok(leave(store, connection, &channel).await?)
+    Ok(leave(store, connection, &channel).await?.then_some(channel))
 }
 
-/// Ends the membership of a channel.
+/// Ends the membership of a channel; gives whether there was one.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -103,14 +106,15 @@ pub async fn leave(
     store: &(impl RemoveSubscription + DeleteIndex),
     connection: &mut Connection,
     channel: &Channel,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     // The connection's row first: it is the authority, and what it does not list is deleted by
     // the subscription that wrote it, or expires.
-    if let Some(subscription) = store.remove(&connection.id, channel).await? {
-        store.delete_member(channel, &connection.id, &subscription).await?;
+    let removed = store.remove(&connection.id, channel).await?;
+    if let Some(subscription) = &removed {
+        store.delete_member(channel, &connection.id, &subscription.id).await?;
     }
     connection.subscriptions.remove(channel);
-    Ok(())
+    Ok(removed.is_some())
 }
 
 fn refused(refusal: Refusal) -> Failure {

@@ -171,6 +171,9 @@ pub struct DisconnectRecord {
     /// From connect to disconnect.
     #[metrics(name = "ConnectionDuration", unit = Second)]
     pub duration: Option<Duration>,
+    /// Telling others that the client has left; absent when nobody was told.
+    #[metrics(flatten)]
+    pub callbacks: Option<CallbackRecord>,
 }
 
 /// What `$default` did with one frame.
@@ -245,16 +248,16 @@ pub struct CallbackRecord {
     /// Publications that an earlier callback had failed to bring, brought by this one.
     #[metrics(name = "Redelivered", unit = Count)]
     pub redelivered: u64,
-    /// From the publication to the last post accepted.
+    /// From the publication to the last post accepted; absent when none was published.
     #[metrics(name = "DeliveryLatency", unit = Millisecond)]
-    pub delivery: Duration,
+    pub delivery: Option<Duration>,
     /// Connections that were to receive something.
     #[metrics(name = "Recipients", unit = Count)]
     pub recipients: u64,
 }
 
 impl CallbackRecord {
-    /// Adds another publication's callbacks of the same frame.
+    /// Adds other callbacks of the same invocation.
     pub fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.latency = self.latency.max(other.latency);

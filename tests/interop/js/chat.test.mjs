@@ -106,6 +106,24 @@ test('presence tells who is there', async () => {
   alice.client.disconnect();
 });
 
+test('who joins and leaves is told to those who ask for it', async () => {
+  const [alice, bob] = [await connect(), await connect()];
+  const room = alice.client.newSubscription('room:door', { joinLeave: true });
+  const told = [];
+  const joined = new Promise((resolve) => room.once('join', resolve));
+  const left = new Promise((resolve) => room.once('leave', resolve));
+  room.on('join', ({ info }) => told.push(['join', info.client]));
+  room.on('leave', ({ info }) => told.push(['leave', info.client]));
+  room.subscribe();
+  await room.ready(10_000);
+  await subscribe(bob.client, 'room:door');
+  const { info } = await joined;
+  bob.client.disconnect();
+  await left;
+  assert.deepEqual(told, [['join', info.client], ['leave', info.client]]);
+  alice.client.disconnect();
+});
+
 test('errors are the protocol\'s own', async () => {
   const { client } = await connect();
   await assert.rejects(client.publish('nowhere:1', 1), { code: 102, message: 'unknown channel' });

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::channel::Channel;
-use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::ids::{ConnectionId, UserId};
 use crate::model::history::{Entry, Head, Kept};
 use crate::model::keys::{self, Key, PARTITION, SORT};
-use crate::model::{Connection, Member, State};
+use crate::model::{Connection, Member, State, Subscription};
 
 /// An item, by attribute.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -30,6 +30,8 @@ pub(super) const USER: &str = "u";
 pub(super) const INFO: &str = "i";
 /// The attribute of a token's expiry.
 pub(super) const TOKEN_EXPIRES: &str = "texp";
+/// The attribute that says that a member is told who joins and leaves.
+pub(super) const HEARS_JOINS: &str = "j";
 /// The attribute of the offsets that did not reach a member.
 pub(super) const MISSING: &str = "miss";
 /// The attribute of a head's last offset.
@@ -95,16 +97,44 @@ pub(super) fn to_connection(id: &ConnectionId, row: &Item) -> Option<Connection>
     })
 }
 
-fn to_subscriptions(map: &Item) -> BTreeMap<Channel, SubscriptionId> {
+fn to_subscriptions(map: &Item) -> BTreeMap<Channel, Subscription> {
     let entry = |(channel, value): (&String, &AttributeValue)| {
-        Some((Channel::parse(channel)?, SubscriptionId::from(value.as_s().ok()?.as_str())))
+        Some((Channel::parse(channel)?, to_subscription(value.as_s().ok()?)))
     };
     map.iter().filter_map(entry).collect()
 }
 
+/// A subscription as the connection's row lists it: most are an id and nothing else.
+pub(super) fn subscription(subscription: &Subscription) -> AttributeValue {
+    let mut text = subscription.id.to_string();
+    if let Some(at) = subscription.expires_at {
+        text.push_str(&format!(";x{at}"));
+    }
+    if subscription.hears_joins {
+        text.push_str(";j");
+    }
+    AttributeValue::S(text)
+}
+
+fn to_subscription(text: &str) -> Subscription {
+    let mut parts = text.split(';');
+    let mut subscription = Subscription::from(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.strip_prefix('x') {
+            Some(at) => subscription.expires_at = at.parse().ok(),
+            None => subscription.hears_joins |= part == HEARS_JOINS,
+        }
+    }
+    subscription
+}
+
 /// The row that makes a connection a member.
-pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &SubscriptionId) -> Item {
-    let mut row = index(keys::member(channel, &connection.id, subscription), connection);
+pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &Subscription) -> Item {
+    let key = keys::member(channel, &connection.id, &subscription.id);
+    let mut row = index(key, connection.member_expires_at(subscription));
+    if subscription.hears_joins {
+        row.insert(HEARS_JOINS.to_owned(), AttributeValue::Bool(true));
+    }
     insert_text(&mut row, USER, connection.user.as_ref());
     insert_text(&mut row, INFO, connection.info.as_ref());
     row
@@ -112,7 +142,7 @@ pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &
 
 /// The row that makes a connection one of the user's.
 pub(super) fn device(user: &UserId, connection: &Connection) -> Item {
-    let mut row = index(keys::device(user, &connection.id), connection);
+    let mut row = index(keys::device(user, &connection.id), connection.expires_at());
     row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
     row
 }
@@ -122,9 +152,10 @@ pub(super) fn to_member(row: &Item) -> Option<Member> {
     let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
     let (connection, subscription) = keys::to_member(text(SORT)?)?;
     let user = text(USER).map(|user| UserId::from(user.as_str()));
+    let hears_joins = row.contains_key(HEARS_JOINS);
     let missing = row.get(MISSING).and_then(|value| value.as_ns().ok());
     let missing = missing.into_iter().flatten().filter_map(|offset| offset.parse().ok()).collect();
-    Some(Member { connection, subscription, user, info: text(INFO).cloned(), missing })
+    Some(Member { connection, subscription, user, info: text(INFO).cloned(), hears_joins, missing })
 }
 
 /// The head of a channel's sequence.
@@ -171,10 +202,10 @@ pub(super) fn to_entry(row: &Item) -> Option<Entry> {
     })
 }
 
-fn index(at: Key, connection: &Connection) -> Item {
+fn index(at: Key, expires_at: i64) -> Item {
     let mut row = key(at);
-    row.insert(EXPIRES.to_owned(), number(connection.expires_at()));
-    row.insert(TTL.to_owned(), number(connection.expires_at()));
+    row.insert(EXPIRES.to_owned(), number(expires_at));
+    row.insert(TTL.to_owned(), number(expires_at));
     row
 }
 

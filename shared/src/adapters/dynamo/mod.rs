@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCa
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
-use crate::model::{Connection, Member, keys};
+use crate::model::{Connection, Member, Subscription, keys};
 use crate::ports::{DeleteIndex, ListMembers, PutIndex, ReadConnection, StoreError};
 use crate::telemetry::Usage;
 
@@ -63,11 +63,12 @@ impl Table {
     ) -> Result<QueryOutput, StoreError> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("#pk = :pk").filter_expression("#x > :now");
-        let query = query.projection_expression("#sk, #u, #i, #miss");
+        let query = query.projection_expression("#sk, #u, #i, #j, #miss");
         let query = query.expression_attribute_names("#pk", keys::PARTITION);
         let query = query.expression_attribute_names("#sk", keys::SORT);
         let query = query.expression_attribute_names("#u", item::USER);
         let query = query.expression_attribute_names("#i", item::INFO);
+        let query = query.expression_attribute_names("#j", item::HEARS_JOINS);
         let query = query.expression_attribute_names("#miss", item::MISSING);
         let query = query.expression_attribute_names("#x", item::EXPIRES);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
@@ -107,7 +108,7 @@ impl PutIndex for Table {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Result<(), StoreError> {
         self.put_row(item::member(channel, connection, subscription)).await
     }

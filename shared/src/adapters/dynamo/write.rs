@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::types::{
 
 use super::{Table, failed, item};
 use crate::channel::Channel;
-use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::ids::{ConnectionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::model::{Connection, Member, State, keys};
+use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
     RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
@@ -30,14 +30,14 @@ impl Table {
         self.update_row(keys::connection(id), expression)
     }
 
-    /// Makes a row that is there live at least as long as the connection.
-    async fn extend(&self, key: keys::Key, connection: &Connection) -> Result<(), StoreError> {
+    /// Makes a row that is there live until then at least.
+    async fn extend(&self, key: keys::Key, expires_at: i64) -> Result<(), StoreError> {
         let update = self
             .update_row(key, "SET #x = :x, #ttl = :x")
             .condition_expression("#x < :x")
             .expression_attribute_names("#x", item::EXPIRES)
             .expression_attribute_names("#ttl", item::TTL)
-            .expression_attribute_values(":x", item::number(connection.expires_at()));
+            .expression_attribute_values(":x", item::number(expires_at));
         self.send(update).await.map(|_| ())
     }
 
@@ -160,13 +160,14 @@ impl ExtendIndex for Table {
         &self,
         channel: &Channel,
         connection: &Connection,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Result<(), StoreError> {
-        self.extend(keys::member(channel, &connection.id, subscription), connection).await
+        let key = keys::member(channel, &connection.id, &subscription.id);
+        self.extend(key, connection.member_expires_at(subscription)).await
     }
 
     async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
-        self.extend(keys::device(user, &connection.id), connection).await
+        self.extend(keys::device(user, &connection.id), connection.expires_at()).await
     }
 }
 
@@ -225,7 +226,7 @@ impl AddSubscription for Table {
         &self,
         connection: &Connection,
         channel: &Channel,
-        subscription: &SubscriptionId,
+        subscription: &Subscription,
     ) -> Conditional {
         let id = &connection.id;
         let room = i64::try_from(MAX_SUBSCRIPTIONS).unwrap_or(i64::MAX);
@@ -241,7 +242,7 @@ impl AddSubscription for Table {
             .expression_attribute_names("#subs", item::SUBSCRIPTIONS)
             .expression_attribute_names("#channel", channel.as_str())
             .expression_attribute_names("#texp", item::TOKEN_EXPIRES)
-            .expression_attribute_values(":subscription", AttributeValue::S(subscription.to_string()))
+            .expression_attribute_values(":subscription", item::subscription(subscription))
             .expression_attribute_values(":room", item::number(room));
         let update = match expiry {
             Some(expiry) => update.expression_attribute_values(":texp", expiry),
@@ -260,11 +261,7 @@ impl AddSubscription for Table {
 }
 
 impl RemoveSubscription for Table {
-    async fn remove(
-        &self,
-        id: &ConnectionId,
-        channel: &Channel,
-    ) -> Result<Option<SubscriptionId>, StoreError> {
+    async fn remove(&self, id: &ConnectionId, channel: &Channel) -> Result<Option<Subscription>, StoreError> {
         // Without the condition, a row that is not there would be a validation error.
         let update = self
             .update(id, "REMOVE #subs.#channel")

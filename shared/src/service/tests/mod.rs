@@ -2,6 +2,7 @@
 
 mod frames;
 mod history;
+mod joins;
 mod positions;
 mod races;
 mod tokens;
@@ -12,8 +13,9 @@ use tokio::time::Instant;
 
 use serde_json::json;
 
+use super::deliver::Fanout;
 use super::frame::{Frames, Request, frame};
-use super::{Settings, connect, forget};
+use super::{Settings, connect};
 use crate::adapters::memory::Memory;
 use crate::auth::tests::sign;
 use crate::auth::{TokenSettings, TokenVerifier};
@@ -53,6 +55,10 @@ impl World {
                     "allow_history_for_subscriber": true},
             "diary": {"allow_subscribe_for_client": true, "allow_publish_for_client": true,
                       "history_size": 20, "history_ttl": "60s"},
+            "lobby": {"allow_subscribe_for_client": true, "allow_publish_for_client": true,
+                      "join_leave": true},
+            "hall": {"allow_subscribe_for_client": true, "join_leave": true,
+                     "force_push_join_leave": true, "history_size": 20, "history_ttl": "60s"},
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;
@@ -71,7 +77,14 @@ impl World {
     }
 
     async fn disconnect(&self, id: &str) -> bool {
-        forget(&self.memory, &id.into(), &self.clock).await.unwrap().is_some()
+        let fanout = Fanout {
+            store: &self.memory,
+            callbacks: &self.memory,
+            namespaces: &self.settings.namespaces,
+            clock: &self.clock,
+            deadline: Instant::now() + Duration::from_secs(8),
+        };
+        fanout.part(&id.into()).await.unwrap().0.is_some()
     }
 
     /// Sends one frame and gives the answer with what was recorded.

@@ -147,8 +147,10 @@ fn faults(world: &World) -> (Vec<String>, Vec<String>) {
         .iter()
         .filter(|connection| connection.state == State::Open)
         .flat_map(|connection| {
-            let members =
-                connection.subscriptions.iter().map(|(channel, s)| keys::member(channel, &connection.id, s));
+            let members = connection
+                .subscriptions
+                .iter()
+                .map(|(channel, s)| keys::member(channel, &connection.id, &s.id));
             let devices = connection.user.iter().map(|user| keys::device(user, &connection.id));
             members.chain(devices).map(|key| (key, connection.expires_at()))
         })
