@@ -1,13 +1,20 @@
 //! Tokens: who a client is, as somebody whom we trust has signed it.
 //!
 //! Connection tokens are JSON web tokens with Centrifugo's claims. Of these `sub`, `exp`, `nbf`,
-//! `iss`, `aud` and `info` are read.
+//! `iss`, `aud`, `info`, `channels`, `subs` (its channels, not their options) and `caps` are read.
+//! A subscription token has `channel` as well, and `sub`, `exp`, `nbf`, `iss` and `aud`.
+
+pub mod caps;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::ids::UserId;
+use caps::Caps;
 
 /// Seconds that our clock and the signer's may be apart.
 const LEEWAY_S: i64 = 60;
@@ -24,6 +31,21 @@ pub struct Identity {
     pub expires_at: Option<i64>,
     /// `info`: JSON about the client that others may see.
     pub info: Option<String>,
+    /// `channels` and the names in `subs`: what the client is subscribed to without asking.
+    pub channels: BTreeSet<String>,
+    /// `caps`: what the client may do beside what namespaces allow.
+    pub caps: Caps,
+}
+
+/// What a valid subscription token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// `sub`: whom it is for; `None` for an anonymous client.
+    pub user: Option<UserId>,
+    /// `channel`: what to.
+    pub channel: String,
+    /// `exp`: seconds since the epoch.
+    pub expires_at: Option<i64>,
 }
 
 /// Why a token is not good. The words never quote it.
@@ -74,6 +96,24 @@ struct Claims {
     exp: Option<i64>,
     nbf: Option<i64>,
     info: Option<Box<RawValue>>,
+    /// Only a subscription token has it.
+    channel: Option<String>,
+    #[serde(default)]
+    channels: BTreeSet<String>,
+    #[serde(default)]
+    subs: BTreeMap<String, IgnoredAny>,
+    #[serde(default)]
+    caps: Caps,
+}
+
+/// The claims of a subscription token that are read.
+#[derive(Deserialize)]
+struct SubscriptionClaims {
+    #[serde(default)]
+    sub: String,
+    exp: Option<i64>,
+    nbf: Option<i64>,
+    channel: String,
 }
 
 impl TokenVerifier {
@@ -97,15 +137,30 @@ impl TokenVerifier {
         !self.keys.is_empty()
     }
 
-    /// What a token says, if it is good at `now_s`.
+    /// What a connection token says, if it is good at `now_s`.
     ///
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now_s: i64) -> Result<Identity, TokenError> {
+        identity(self.claims(token)?, now_s)
+    }
+
+    /// What a subscription token says, if it is good at `now_s`.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify_subscription(&self, token: &str, now_s: i64) -> Result<Grant, TokenError> {
+        let SubscriptionClaims { sub, exp, nbf, channel } = self.claims(token)?;
+        is_current(exp, nbf, now_s)?;
+        Ok(Grant { user: user(sub), channel, expires_at: exp })
+    }
+
+    /// The claims of a token that is signed as it should be.
+    fn claims<T: DeserializeOwned>(&self, token: &str) -> Result<T, TokenError> {
         let mut refusal = "no token is expected".to_owned();
         for (key, validation) in &self.keys {
-            match decode::<Claims>(token, key, validation) {
-                Ok(token) => return identity(token.claims, now_s),
+            match decode::<T>(token, key, validation) {
+                Ok(token) => return Ok(token.claims),
                 // The kind of error names no part of the token.
                 Err(error) => refusal = format!("{:?}", error.kind()),
             }
@@ -149,19 +204,37 @@ fn validation(key: &DecodingKey, settings: &TokenSettings) -> Validation {
     validation
 }
 
-fn identity(claims: Claims, now_s: i64) -> Result<Identity, TokenError> {
-    if claims.exp.is_some_and(|exp| now_s.saturating_sub(LEEWAY_S) >= exp) {
+fn is_current(exp: Option<i64>, nbf: Option<i64>, now_s: i64) -> Result<(), TokenError> {
+    if exp.is_some_and(|exp| now_s.saturating_sub(LEEWAY_S) >= exp) {
         return Err(TokenError::Expired);
     }
-    if claims.nbf.is_some_and(|nbf| now_s.saturating_add(LEEWAY_S) < nbf) {
+    if nbf.is_some_and(|nbf| now_s.saturating_add(LEEWAY_S) < nbf) {
         return Err(TokenError::Invalid("it is not valid yet".to_owned()));
+    }
+    Ok(())
+}
+
+/// An empty `sub` is nobody.
+fn user(sub: String) -> Option<UserId> {
+    (!sub.is_empty()).then(|| UserId::from(sub))
+}
+
+fn identity(claims: Claims, now_s: i64) -> Result<Identity, TokenError> {
+    is_current(claims.exp, claims.nbf, now_s)?;
+    if claims.channel.is_some() {
+        return Err(TokenError::Invalid("it is a subscription token".to_owned()));
+    }
+    if claims.caps.to_json().len() > caps::MAX_BYTES {
+        let most = caps::MAX_BYTES;
+        return Err(TokenError::Invalid(format!("its caps claim has more than {most} bytes")));
     }
     let info = claims.info.map(|info| info.get().to_owned());
     if info.as_ref().is_some_and(|info| info.len() > MAX_INFO) {
         return Err(TokenError::Invalid(format!("its info claim has more than {MAX_INFO} bytes")));
     }
-    let user = (!claims.sub.is_empty()).then(|| UserId::from(claims.sub));
-    Ok(Identity { user, expires_at: claims.exp, info })
+    let mut channels = claims.channels;
+    channels.extend(claims.subs.into_keys());
+    Ok(Identity { user: user(claims.sub), expires_at: claims.exp, info, channels, caps: claims.caps })
 }
 
 #[cfg(test)]
@@ -209,6 +282,36 @@ pub(crate) mod tests {
             &json!({"info": "x".repeat(300)}),
             "the token is not valid: its info claim has more than 256 bytes",
         );
+    }
+
+    #[test]
+    fn claims_say_what_a_client_is_subscribed_to_and_may_do() {
+        let claims = json!({
+            "sub": "bob", "channels": ["a", "b"], "subs": {"b": {}, "c": {"info": {"x": 1}}},
+            "caps": [{"channels": ["d"], "allow": ["pub"]}],
+        });
+        let identity = verifier(None).verify(&sign("s3cret", &claims), NOW).unwrap();
+        assert_eq!(identity.channels.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(identity.caps.to_json(), r#"[{"channels":["d"],"allow":["pub"]}]"#);
+        let many: Vec<_> = (0..200).map(|n| format!("channel{n}")).collect();
+        check(
+            &json!({"caps": [{"channels": many, "allow": []}]}),
+            "the token is not valid: its caps claim has more than 1024 bytes",
+        );
+    }
+
+    #[test]
+    fn a_subscription_token_is_for_one_channel_and_never_lets_a_client_in() {
+        let token = |claims| sign("s3cret", &claims);
+        let grant = token(json!({"sub": "bob", "channel": "room:1", "exp": NOW + 5}));
+        assert_eq!(
+            verifier(None).verify_subscription(&grant, NOW),
+            Ok(Grant { user: Some("bob".into()), channel: "room:1".into(), expires_at: Some(NOW + 5) })
+        );
+        assert_eq!(verifier(None).verify_subscription(&grant, NOW + 65), Err(TokenError::Expired));
+        check(&json!({"sub": "bob", "channel": "x"}), "the token is not valid: it is a subscription token");
+        let connection = token(json!({"sub": "bob"}));
+        assert!(matches!(verifier(None).verify_subscription(&connection, NOW), Err(TokenError::Invalid(_))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error};
 /// Characters that a channel's name may have at most.
 pub const MAX_LENGTH: usize = 128;
 
-/// A valid channel name: 1 to 128 of `A-Z a-z 0-9 _ : . # $ -`.
+/// A valid channel name: 1 to 128 of `A-Z a-z 0-9 _ : . # , $ -`.
 ///
 /// What stands before the first `:` is the namespace; a name without `:` belongs to the
 /// namespace with the empty name.
@@ -31,6 +31,17 @@ impl Channel {
         &self.0
     }
 
+    /// The users whom a user-limited channel is for, as it names them: `room:1#alice,bob`.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.0.rsplit_once('#').into_iter().flat_map(|(_, users)| users.split(','))
+    }
+
+    /// Whether the name lists users.
+    #[must_use]
+    pub fn lists_users(&self) -> bool {
+        self.0.contains('#')
+    }
+
     /// The namespace's name; empty when the channel has none.
     #[must_use]
     pub fn namespace(&self) -> &str {
@@ -45,7 +56,7 @@ impl fmt::Display for Channel {
 }
 
 const fn is_channel_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'#' | b'$' | b'-')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'#' | b',' | b'$' | b'-')
 }
 
 /// What a namespace allows; nothing unless it says so. The names are Centrifugo's.
@@ -54,6 +65,11 @@ const fn is_channel_byte(byte: u8) -> bool {
 pub struct Namespace {
     /// Any known client may subscribe.
     pub allow_subscribe_for_client: bool,
+    /// A channel with users in its name, such as `room:1#alice,bob`, is for these and no others.
+    pub allow_user_limited_channels: bool,
+    /// Every known user is subscribed to a channel of its own from `connect` on, here
+    /// `namespace:#user`. Channels that list users are then for these and no others.
+    pub personal_channel: bool,
     /// Any known client may publish.
     pub allow_publish_for_client: bool,
     /// A client that is subscribed may publish.
@@ -87,6 +103,12 @@ pub struct Retention {
 }
 
 impl Namespace {
+    /// Whether a channel that lists users is for these and no others.
+    #[must_use]
+    pub const fn limits_users(&self) -> bool {
+        self.allow_user_limited_channels || self.personal_channel
+    }
+
     /// What is kept; `None` when the namespace has no history.
     #[must_use]
     pub fn retention(&self) -> Option<Retention> {
@@ -138,6 +160,15 @@ impl Namespaces {
         }
     }
 
+    /// The channels that are a user's own. One whose name a channel cannot have gets none.
+    pub fn personal_channels(&self, user: &str) -> impl Iterator<Item = Channel> {
+        let own = self.0.iter().filter(|(_, options)| options.personal_channel && !user.contains([',', '#']));
+        own.filter_map(move |(namespace, _)| {
+            let name = if namespace.is_empty() { format!("#{user}") } else { format!("{namespace}:#{user}") };
+            Channel::parse(&name)
+        })
+    }
+
     /// What the channel's namespace allows; `None` when the namespace is not configured.
     #[must_use]
     pub fn of(&self, channel: &Channel) -> Option<Namespace> {
@@ -161,6 +192,22 @@ mod tests {
         for name in ["", "room 1", "röom:1", "room/1", "a\nb", &"x".repeat(MAX_LENGTH + 1)] {
             assert_eq!(Channel::parse(name), None, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_name_may_list_users() {
+        let users = |name: &str| Channel::parse(name).unwrap().users().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(users("room:1#alice,bob"), ["alice", "bob"]);
+        assert_eq!(users("#bob"), ["bob"]);
+        assert_eq!(users("room:1"), [""; 0]);
+        let namespaces = Namespaces::from_json(
+            r#"{"":{"personal_channel":true},"box":{"personal_channel":true},"room":{}}"#,
+        )
+        .unwrap();
+        let own =
+            |user| namespaces.personal_channels(user).map(|channel| channel.to_string()).collect::<Vec<_>>();
+        assert_eq!(own("bob"), ["#bob", "box:#bob"]);
+        assert_eq!((own("böb"), own("a,b"), own("a#b")), (vec![], vec![], vec![]));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub enum Refusal {
     Already,
     /// The connection has as many subscriptions as it may have.
     Full,
-    /// The connection's token was refreshed meanwhile: rows made for the old one end too early.
+    /// A token was refreshed meanwhile: rows made for the old one end too early.
     Refreshed,
 }
 
@@ -58,7 +58,7 @@ pub trait ReadConnection {
 
 /// Notes that the client was let in, and as whom. `dynamodb:UpdateItem`.
 pub trait GreetConnection {
-    /// Writes user, info and token expiry. [`Refusal::Closed`], or [`Refusal::Already`] when it
+    /// Writes user, info, token expiry and capabilities. [`Refusal::Closed`], or [`Refusal::Already`] when it
     /// was let in before.
     fn greet(&self, connection: &Connection) -> impl Call<Conditional>;
 }
@@ -66,7 +66,7 @@ pub trait GreetConnection {
 /// The subscriptions of a connection.
 pub type Subscriptions = BTreeMap<Channel, Subscription>;
 
-/// Notes that the client has brought a new token. `dynamodb:UpdateItem`.
+/// Notes that the client has brought a new token: its expiry and capabilities. `dynamodb:UpdateItem`.
 pub trait RefreshConnection {
     /// Gives the subscriptions that the row lists; [`Refusal::Closed`].
     fn refresh(
@@ -93,6 +93,19 @@ pub trait AddSubscription {
         connection: &Connection,
         channel: &Channel,
         subscription: &Subscription,
+    ) -> impl Call<Conditional>;
+}
+
+/// Changes a subscription in a connection's row. `dynamodb:UpdateItem`.
+pub trait RenewSubscription {
+    /// [`Refusal::Closed`]; [`Refusal::Refreshed`] when the row's token expiry is not the given one,
+    /// or the subscription is not `from` any more.
+    fn renew(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        from: &Subscription,
+        to: &Subscription,
     ) -> impl Call<Conditional>;
 }
 

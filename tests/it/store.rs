@@ -7,7 +7,7 @@ use shared::channel::Channel;
 use shared::ids::{ConnectionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Entry, Head, Kept, Page, Step};
-use shared::model::{Connection, State};
+use shared::model::{Connection, State, Subscription};
 use shared::ports::{ListMembers, OpenConnection, PutIndex, Refusal};
 use shared::service::frame::FrameStore;
 use shared::telemetry::Usage;
@@ -27,6 +27,7 @@ async fn check(store: &impl Store) {
     a_tombstone_refuses_everything(store).await;
     subscriptions_are_listed(store).await;
     a_refresh_moves_the_end(store).await;
+    a_subscription_is_renewed(store).await;
     members_expire(store).await;
     a_member_misses_what_did_not_reach_it(store).await;
     a_head_gives_out_offsets(store).await;
@@ -46,6 +47,7 @@ async fn a_row_lives_once(store: &impl Store) {
         user: Some("bob".into()),
         info: Some(r#"{"a":1}"#.to_owned()),
         token_expires_at: Some(AT / 1000 + 600),
+        caps: serde_json::from_str(r#"[{"channels":["a"],"allow":["pub"]}]"#).unwrap(),
         ..connection
     };
     assert_eq!(store.greet(&known).await, Ok(Ok(())));
@@ -109,6 +111,30 @@ async fn a_refresh_moves_the_end(store: &impl Store) {
     assert_eq!(count(AT / 1000).await, 0, "it is never made");
     store.refresh(&Connection { token_expires_at: None, ..new }).await.unwrap().unwrap();
     assert_eq!(store.read(&id).await.unwrap().unwrap().token_expires_at, None);
+}
+
+async fn a_subscription_is_renewed(store: &impl Store) {
+    let (id, room) = (ConnectionId::from("renew-F=="), channel("room:renew#a,b"));
+    let connection = Connection::opened(id.clone(), None, AT);
+    let first = Subscription { id: "s1".into(), expires_at: Some(AT / 1000 + 60), hears_joins: true };
+    let second = Subscription { expires_at: Some(AT / 1000 + 600), ..first.clone() };
+    assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Err(Refusal::Closed)));
+    store.open(&connection).await.unwrap().unwrap();
+    assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Err(Refusal::Refreshed)));
+    store.put_member(&room, &connection, &first).await.unwrap();
+    store.add(&connection, &room, &first).await.unwrap().unwrap();
+    let listed = async || store.read(&id).await.unwrap().unwrap().subscriptions[&room].clone();
+    assert_eq!(listed().await, first);
+    assert_eq!(store.renew(&connection, &room, &second, &first).await, Ok(Err(Refusal::Refreshed)));
+    let other = Connection { token_expires_at: Some(AT / 1000), ..connection.clone() };
+    assert_eq!(store.renew(&other, &room, &first, &second).await, Ok(Err(Refusal::Refreshed)));
+    assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Ok(())));
+    assert_eq!(listed().await, second);
+    let members = async |now_s| store.members(&room, now_s).await.unwrap();
+    assert!(members(AT / 1000).await[0].hears_joins);
+    assert_eq!(members(connection.member_expires_at(&first)).await, []);
+    store.extend_member(&room, &connection, &second).await.unwrap();
+    assert_eq!(members(connection.member_expires_at(&first)).await.len(), 1);
 }
 
 async fn members_expire(store: &impl Store) {

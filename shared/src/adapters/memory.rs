@@ -19,8 +19,8 @@ use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry, PutIndex,
-    ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, StoreError,
-    Subscriptions,
+    ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, RenewSubscription,
+    StoreError, Subscriptions,
 };
 
 /// Bytes of one answer to a Query.
@@ -194,6 +194,7 @@ impl GreetConnection for Memory {
             row.user.clone_from(&connection.user);
             row.info.clone_from(&connection.info);
             row.token_expires_at = connection.token_expires_at;
+            row.caps.clone_from(&connection.caps);
             Ok(())
         })
         .await
@@ -205,6 +206,7 @@ impl RefreshConnection for Memory {
         self.table(|state| {
             let row = state.open(&connection.id)?;
             row.token_expires_at = connection.token_expires_at;
+            row.caps.clone_from(&connection.caps);
             Ok(row.subscriptions.clone())
         })
         .await
@@ -244,6 +246,29 @@ impl AddSubscription for Memory {
             }
             row.subscriptions.insert(channel.clone(), subscription.clone());
             Ok(())
+        })
+        .await
+    }
+}
+
+impl RenewSubscription for Memory {
+    async fn renew(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        from: &Subscription,
+        to: &Subscription,
+    ) -> Conditional {
+        self.table(|state| {
+            let row = state.open(&connection.id)?;
+            let same_token = row.token_expires_at == connection.token_expires_at;
+            match row.subscriptions.get_mut(channel) {
+                Some(there) if same_token && there == from => {
+                    *there = to.clone();
+                    Ok(())
+                }
+                _ => Err(Refusal::Refreshed),
+            }
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::auth::caps::Caps;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 
@@ -80,6 +81,8 @@ pub struct Connection {
     pub info: Option<String>,
     /// When its token expires: seconds since the epoch.
     pub token_expires_at: Option<i64>,
+    /// What its token allows beside what namespaces allow.
+    pub caps: Caps,
     /// Whether the client has sent its `connect` command and was let in.
     pub greeted: bool,
     /// The channels it is subscribed to.
@@ -98,6 +101,7 @@ impl Connection {
             user,
             info: None,
             token_expires_at: None,
+            caps: Caps::NONE,
             greeted: false,
             subscriptions: BTreeMap::new(),
             connected_at,

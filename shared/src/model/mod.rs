@@ -4,7 +4,7 @@
 //!
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
-//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `hi` was let in, `subs` map of channel to subscription (`<id>`, then `;x<token expiry, s>` and `;j` if it hears joins and leaves), `at` connect time (ms) |
+//! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `caps` what the token allows (JSON), `hi` was let in, `subs` map of channel to subscription (`<id>`, then `;x<token expiry, s>` and `;j` if it hears joins and leaves), `at` connect time (ms) |
 //! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x`; `j` if it hears joins and leaves; `miss` offsets that did not reach it |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms) |

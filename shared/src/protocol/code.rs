@@ -28,6 +28,8 @@ pub enum ErrorCode {
     NotAvailable,
     /// The connection token was good once: the client library fetches another and tries again.
     TokenExpired,
+    /// The subscription's token is one that has ended.
+    Expired,
     /// The platform asked to slow down.
     TooManyRequests,
     /// The place in a channel's history that was asked for is not there any more.
@@ -49,6 +51,7 @@ impl ErrorCode {
             Self::BadRequest => 107,
             Self::NotAvailable => 108,
             Self::TokenExpired => 109,
+            Self::Expired => 110,
             Self::TooManyRequests => 111,
             Self::UnrecoverablePosition => 112,
         }
@@ -68,6 +71,7 @@ impl ErrorCode {
             Self::BadRequest => "bad request",
             Self::NotAvailable => "not available",
             Self::TokenExpired => "token expired",
+            Self::Expired => "expired",
             Self::TooManyRequests => "too many requests",
             Self::UnrecoverablePosition => "unrecoverable position",
         }
@@ -111,4 +115,20 @@ impl DisconnectCode {
     pub const INSUFFICIENT_STATE: Self = Self { code: 3010, reason: "insufficient state" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
+}
+
+/// Why a client is told that a subscription has ended. From 2500 on the client library subscribes
+/// again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UnsubscribeCode {
+    /// The protocol's number.
+    pub code: u32,
+    /// The words that go to the client.
+    pub reason: &'static str,
+}
+
+impl UnsubscribeCode {
+    /// The subscription's token has expired and was not refreshed: the client library subscribes
+    /// again with another.
+    pub const EXPIRED: Self = Self { code: 2501, reason: "subscription expired" };
 }

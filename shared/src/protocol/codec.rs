@@ -229,12 +229,15 @@ fn method(name: &'static str, content: &str) -> Result<Method, serde_json::Error
         "refresh" => Method::Refresh(serde_json::from_str(content)?),
         "ping" => Method::Ping,
         "send" => Method::Send,
-        other => Method::Unavailable(other),
+        "sub_refresh" => Method::SubRefresh(serde_json::from_str(content)?),
+        _ => Method::Rpc,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::{Strategy, any, proptest};
 
     use super::*;
@@ -322,7 +325,8 @@ mod tests {
     fn replies_are_joined_by_newlines() {
         let client = "c1".to_owned();
         let lease = Lease { expires: true, ttl: Some(60) };
-        let connect = ConnectResult { client, version: "0", lease, ping: 0, pong: false };
+        let connect =
+            ConnectResult { client, version: "0", lease, subs: BTreeMap::new(), ping: 0, pong: false };
         let replies = [
             Reply { id: 1, body: ReplyBody::Connect(connect) },
             Reply { id: 2, body: ReplyBody::Subscribe(SubscribeResult::default()) },

@@ -1,5 +1,7 @@
 //! Commands: what a client asks for.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -31,12 +33,14 @@ pub enum Method {
     PresenceStats(Presence),
     /// Brings a new token before the old one expires.
     Refresh(Refresh),
+    /// Brings a new token for one subscription before the old one expires.
+    SubRefresh(SubRefresh),
     /// Asks for an answer, nothing else.
     Ping,
-    /// One-way data for the application; wants no reply.
+    /// One-way data for an application's own handler, of which there is none; wants no reply.
     Send,
-    /// A command of the protocol that this service does not offer, by name.
-    Unavailable(&'static str),
+    /// Calls an application's own handler, of which there is none.
+    Rpc,
 }
 
 impl Method {
@@ -52,9 +56,10 @@ impl Method {
             Self::Presence(_) => "presence",
             Self::PresenceStats(_) => "presence_stats",
             Self::Refresh(_) => "refresh",
+            Self::SubRefresh(_) => "sub_refresh",
             Self::Ping => "ping",
             Self::Send => "send",
-            Self::Unavailable(name) => name,
+            Self::Rpc => "rpc",
         }
     }
 
@@ -67,7 +72,8 @@ impl Method {
             Self::Publish(command) => Some(&command.channel),
             Self::History(command) => Some(&command.channel),
             Self::Presence(command) | Self::PresenceStats(command) => Some(&command.channel),
-            Self::Connect(_) | Self::Refresh(_) | Self::Ping | Self::Send | Self::Unavailable(_) => None,
+            Self::SubRefresh(command) => Some(&command.channel),
+            Self::Connect(_) | Self::Refresh(_) | Self::Ping | Self::Send | Self::Rpc => None,
         }
     }
 }
@@ -81,6 +87,9 @@ pub struct Connect {
     /// The client library's name, such as `js`.
     #[serde(default)]
     pub name: String,
+    /// The places of the subscriptions that the client did not ask for, by channel.
+    #[serde(default)]
+    pub subs: BTreeMap<String, Subscribe>,
 }
 
 /// Content of `subscribe`.
@@ -107,6 +116,14 @@ pub struct Subscribe {
     /// The last offset that the client has.
     #[serde(default)]
     pub offset: u64,
+}
+
+impl Subscribe {
+    /// The place from which the client asks for what it has missed.
+    #[must_use]
+    pub fn since(&self) -> Option<Position> {
+        self.recover.then(|| Position { offset: self.offset, epoch: self.epoch.clone() })
+    }
 }
 
 /// Content of `history`.
@@ -156,6 +173,17 @@ pub struct Presence {
 #[derive(Debug, Default, Deserialize)]
 pub struct Refresh {
     /// A JWT.
+    #[serde(default)]
+    pub token: String,
+}
+
+/// Content of `sub_refresh`.
+#[derive(Debug, Default, Deserialize)]
+pub struct SubRefresh {
+    /// The channel's name.
+    #[serde(default)]
+    pub channel: String,
+    /// A subscription JWT.
     #[serde(default)]
     pub token: String,
 }

@@ -8,7 +8,7 @@ pub mod codec;
 pub mod command;
 pub mod reply;
 
-pub use code::{DisconnectCode, ErrorCode};
+pub use code::{DisconnectCode, ErrorCode, UnsubscribeCode};
 pub use codec::{BadFrame, decode, encode};
 pub use command::{Command, Method};
 pub use reply::{Push, Reply, ReplyBody};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::code::{DisconnectCode, ErrorCode};
+use super::code::{DisconnectCode, ErrorCode, UnsubscribeCode};
 use crate::model::Connection;
 
 /// The answer to one command.
@@ -49,6 +49,8 @@ pub enum ReplyBody {
     PresenceStats(PresenceStatsResult),
     /// The new token holds.
     Refresh(RefreshResult),
+    /// The subscription's new token holds.
+    SubRefresh(Lease),
     /// We are here.
     Ping(Empty),
 }
@@ -83,6 +85,9 @@ pub struct ConnectResult {
     /// How long the client is let in.
     #[serde(flatten)]
     pub lease: Lease,
+    /// The subscriptions that the client has without having asked.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subs: BTreeMap<String, SubscribeResult>,
     /// Seconds between pings of the server: `0`, as there is no process to send them.
     pub ping: u32,
     /// Whether the client must answer pings.
@@ -92,14 +97,18 @@ pub struct ConnectResult {
 impl ConnectResult {
     /// Lets in the client of this connection.
     #[must_use]
-    pub fn new(client: &str, lease: Lease) -> Self {
-        Self { client: client.to_owned(), version: env!("CARGO_PKG_VERSION"), lease, ping: 0, pong: false }
+    pub fn new(client: &str, lease: Lease, subs: BTreeMap<String, SubscribeResult>) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self { client: client.to_owned(), version, lease, subs, ping: 0, pong: false }
     }
 }
 
 /// Content of the reply to `subscribe`; empty for a channel without a position.
 #[derive(Debug, Default, Serialize)]
 pub struct SubscribeResult {
+    /// How long the subscription's token allows it.
+    #[serde(flatten)]
+    pub lease: Lease,
     /// The client may ask for what it has missed when it comes back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recoverable: bool,
@@ -225,6 +234,13 @@ pub enum Push<'a> {
         /// Who, and in which direction.
         #[serde(flatten)]
         change: Change<'a>,
+    },
+    /// A subscription has ended.
+    Unsubscribe {
+        /// The channel's name.
+        channel: &'a str,
+        /// Why.
+        unsubscribe: UnsubscribeCode,
     },
     /// The client shall close.
     Disconnect {

@@ -6,28 +6,28 @@ use tokio::time::Instant;
 
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::ids::{ConnectionId, SubscriptionId};
+use crate::ids::ConnectionId;
 use crate::model::{Connection, State};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
-    ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, StoreError,
+    ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription, StoreError,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
-use crate::protocol::command::{Publish, Subscribe};
-use crate::protocol::reply::{Empty, SubscribeResult};
+use crate::protocol::command::Publish;
+use crate::protocol::reply::Empty;
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
 use super::deliver::{Delivery, Fanout, count};
 use super::forget::Change;
-use super::greet::{greet, refresh};
+use super::greet::refresh;
 use super::history::{Track, history};
 use super::outbox::{NOTHING, Outbox};
 use super::presence::{presence, presence_stats};
 use super::publish::accept;
-use super::recover::{Promise, begin, catch_up};
-use super::subscribe::{leave, subscribe, unsubscribe};
+use super::recover::{Promise, catch_up};
+use super::subscribe::{sub_refresh, unsubscribe};
 use super::{Failure, Settings};
 
 /// The time for telling a client to go away.
@@ -41,6 +41,7 @@ pub trait FrameStore:
     + CloseConnection
     + AddSubscription
     + RemoveSubscription
+    + RenewSubscription
     + PutIndex
     + ExtendIndex
     + DeleteIndex
@@ -61,6 +62,7 @@ impl<T> FrameStore for T where
         + CloseConnection
         + AddSubscription
         + RemoveSubscription
+        + RenewSubscription
         + PutIndex
         + ExtendIndex
         + DeleteIndex
@@ -134,6 +136,10 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
     let outbox = Outbox::new(frames.callbacks, &request.connection, request.deadline);
     let mut session =
         Session { request: &request, connection, outbox, promises: Vec::new(), changes: Vec::new() };
+    if let Err(failure) = frames.drop_expired(&mut session).await {
+        let (code, cause) = ended(failure, record);
+        return frames.kick(&request, code, &cause, record).await;
+    }
     if let Err((code, cause)) = frames.carry_out(&mut session, commands, record).await {
         return frames.kick(&request, code, &cause, record).await;
     }
@@ -144,14 +150,14 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
 
 /// What is known of the client while its frame is carried out.
 #[derive(Debug)]
-struct Session<'a, C> {
-    request: &'a Request,
-    connection: Connection,
-    outbox: Outbox<'a, C>,
+pub(super) struct Session<'a, C> {
+    pub(super) request: &'a Request,
+    pub(super) connection: Connection,
+    pub(super) outbox: Outbox<'a, C>,
     /// Subscriptions with a position whose replies are in the outbox.
-    promises: Vec<Promise>,
+    pub(super) promises: Vec<Promise>,
     /// What others are to be told of the client when the frame is done.
-    changes: Vec<(Channel, Change)>,
+    pub(super) changes: Vec<(Channel, Change)>,
 }
 
 /// Why the client is told to go away.
@@ -225,7 +231,8 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         self.note_namespace(&command, record);
         match command.method {
             Method::Connect(command) => {
-                greet(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
+                let result = self.connect(session, position, &command, record).await?;
+                Ok(Some(ReplyBody::Connect(result)))
             }
             Method::Refresh(command) => {
                 refresh(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
@@ -233,6 +240,11 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             Method::Subscribe(command) => {
                 let result = self.subscribe(session, position, &command, record).await?;
                 Ok(Some(ReplyBody::Subscribe(result)))
+            }
+            Method::SubRefresh(command) => {
+                let now_s = self.clock.now_s();
+                let lease = sub_refresh(self.store, self.settings, connection, &command, now_s).await?;
+                Ok(Some(ReplyBody::SubRefresh(lease)))
             }
             Method::Unsubscribe(command) => {
                 let left = unsubscribe(self.store, connection, &command).await?;
@@ -258,44 +270,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             }
             Method::Ping => Ok(Some(ReplyBody::Ping(Empty {}))),
             Method::Send => Ok(None),
-            Method::Unavailable(name) => {
-                Err(Failure::command(ErrorCode::NotAvailable, format!("{name} is not offered")))
-            }
-        }
-    }
-
-    async fn subscribe(
-        &self,
-        session: &mut Session<'_, C>,
-        position: usize,
-        command: &Subscribe,
-        record: &mut FrameRecord,
-    ) -> Result<SubscribeResult, Failure> {
-        let Session { request, connection, promises, changes, .. } = session;
-        let subscription = SubscriptionId::from(format!("{}.{position}", request.message));
-        let (channel, namespace) =
-            subscribe(self.store, self.settings, connection, command, subscription).await?;
-        let wanted = namespace.force_recovery || command.recoverable || command.recover;
-        changes.push((channel.clone(), Change::Join));
-        let Some(retention) = namespace.retention().filter(|_| wanted) else {
-            return Ok(SubscribeResult::default());
-        };
-        let track = Track { channel: &channel, retention, message: &request.message, clock: self.clock };
-        match begin(self.store, track, command).await {
-            Ok((result, promise)) => {
-                record.recovered_publications += count(result.publications.len());
-                record.recovery_failed += u64::from(result.was_recovering && !result.recovered);
-                promises.push(promise);
-                Ok(result)
-            }
-            Err(failure) => {
-                changes.pop();
-                // The client tries again, and must not find that it is subscribed already.
-                leave(self.store, connection, &channel).await.map_err(|error| {
-                    Failure::Connection(DisconnectCode::INSUFFICIENT_STATE, error.to_string())
-                })?;
-                Err(failure)
-            }
+            Method::Rpc => Err(Failure::command(ErrorCode::MethodNotFound, "there are no methods to call")),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `connect` and `refresh`: lets a client in, and lets it stay.
 
+use std::collections::BTreeSet;
+
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::auth::{Identity, TokenError};
@@ -9,13 +11,22 @@ use crate::ports::{
     Subscriptions,
 };
 use crate::protocol::command::{Connect, Refresh};
-use crate::protocol::reply::{ConnectResult, Lease, RefreshResult};
+use crate::protocol::reply::{Lease, RefreshResult};
 use crate::protocol::{DisconnectCode, ErrorCode, ReplyBody};
 
 use super::{Failure, Settings};
 
 /// Writes at a time: enough to hide latency, not enough to look like a flood.
 const CONCURRENT_WRITES: usize = 16;
+
+/// A client that was let in.
+#[derive(Debug)]
+pub struct Greeting {
+    /// For how long.
+    pub lease: Lease,
+    /// The channels that its token subscribes it to.
+    pub channels: BTreeSet<String>,
+}
 
 /// Lets the client in as whom its token names, or as whom the authorizer has named, or as nobody
 /// where that is allowed. By rule A.
@@ -28,10 +39,13 @@ pub async fn greet(
     connection: &mut Connection,
     command: &Connect,
     now_s: i64,
-) -> Result<ReplyBody, Failure> {
+) -> Result<Greeting, Failure> {
     let mut known = connection.clone();
+    let mut channels = BTreeSet::new();
     if !command.token.is_empty() {
-        assume(&mut known, identify(settings, connection, &command.token, now_s)?);
+        let mut identity = identify(settings, connection, &command.token, now_s)?;
+        channels = std::mem::take(&mut identity.channels);
+        assume(&mut known, identity);
     }
     if known.user.is_none() && !settings.allow_anonymous {
         return Err(Failure::command(ErrorCode::Unauthorized, "the client did not say who it is"));
@@ -51,13 +65,13 @@ pub async fn greet(
     })?;
     let lease = Lease::until(known.token_expires_at, now_s);
     *connection = Connection { greeted: true, ..known };
-    Ok(ReplyBody::Connect(ConnectResult::new(connection.id.as_str(), lease)))
+    Ok(Greeting { lease, channels })
 }
 
 /// Lets the client stay as long as its new token says.
 ///
 /// The rows that the connection lists are extended before its own row says so, since a row that
-/// ends too early loses publications; those that were added meanwhile, after.
+/// ends too early loses publications; those that were added or renewed meanwhile, after.
 ///
 /// # Errors
 /// What the client is told.
@@ -72,13 +86,14 @@ pub async fn refresh(
     if identity.user != connection.user {
         return Err(invalid("the token is another user's"));
     }
-    let refreshed = Connection { token_expires_at: identity.expires_at, ..connection.clone() };
+    let refreshed =
+        Connection { token_expires_at: identity.expires_at, caps: identity.caps, ..connection.clone() };
     extend(store, &refreshed, &refreshed.subscriptions).await?;
     if let Some(user) = &refreshed.user {
         store.extend_device(user, &refreshed).await?;
     }
     let mut listed = store.refresh(&refreshed).await?.map_err(|_| stale())?;
-    listed.retain(|channel, _| !refreshed.subscriptions.contains_key(channel));
+    listed.retain(|channel, subscription| refreshed.subscriptions.get(channel) != Some(subscription));
     extend(store, &refreshed, &listed).await?;
     let lease = Lease::until(refreshed.token_expires_at, now_s);
     *connection = refreshed;
@@ -106,6 +121,7 @@ fn assume(connection: &mut Connection, identity: Identity) {
     connection.user = identity.user;
     connection.info = identity.info;
     connection.token_expires_at = identity.expires_at;
+    connection.caps = identity.caps;
 }
 
 async fn extend(

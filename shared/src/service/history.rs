@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::auth::caps::Capability;
 use crate::channel::{Channel, Retention};
 use crate::clock::Clock;
 use crate::model::Connection;
@@ -203,7 +204,8 @@ pub async fn history(
         return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no history"));
     };
     let subscribed = connection.subscriptions.contains_key(&channel);
-    if !(subscribed && namespace.allow_history_for_subscriber) {
+    let allowed = subscribed && namespace.allow_history_for_subscriber;
+    if !(allowed || connection.caps.allow(&channel, Capability::History)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow history"));
     }
     let track = Track { channel: &channel, retention, message, clock };

@@ -11,6 +11,7 @@
 
 pub mod connect;
 pub mod deliver;
+pub mod enter;
 pub mod forget;
 pub mod frame;
 pub mod greet;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
+use crate::auth::caps::Capability;
 use crate::model::{Connection, Member};
 use crate::ports::ListMembers;
 use crate::protocol::ErrorCode;
@@ -64,7 +65,8 @@ async fn members(
         return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no presence"));
     }
     let subscribed = connection.subscriptions.contains_key(&channel);
-    if !(subscribed && namespace.allow_presence_for_subscriber) {
+    let allowed = subscribed && namespace.allow_presence_for_subscriber;
+    if !(allowed || connection.caps.allow(&channel, Capability::Presence)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow presence"));
     }
     Ok(store.members(&channel, now_s).await?)

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use crate::auth::caps::Capability;
 use crate::channel::{Channel, Retention};
 use crate::model::Connection;
 use crate::model::history::Kept;
@@ -67,7 +68,8 @@ pub fn accept<'a>(
 ) -> Result<Accepted<'a>, Failure> {
     let (channel, namespace) = subscribe::channel(&command.channel, settings)?;
     let subscribed = publisher.subscriptions.contains_key(&channel);
-    if !(namespace.allow_publish_for_client || subscribed && namespace.allow_publish_for_subscriber) {
+    let allowed = namespace.allow_publish_for_client || subscribed && namespace.allow_publish_for_subscriber;
+    if !(allowed || publisher.caps.allow(&channel, Capability::Publish)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow publishing"));
     }
     let Some(data) = command.data.as_deref() else {

@@ -13,7 +13,7 @@
 use crate::channel::Channel;
 use crate::ports::{AdvanceHead, PostToConnection, PutEntry, ReadHead, ReadHistory};
 use crate::protocol::codec::encode_push;
-use crate::protocol::command::{Position, Subscribe};
+use crate::protocol::command::Position;
 use crate::protocol::reply::{Place, SubscribeResult};
 use crate::protocol::{DisconnectCode, Push};
 
@@ -42,30 +42,31 @@ pub struct Promise {
 pub async fn begin(
     store: &(impl AdvanceHead + ReadHead + PutEntry + ReadHistory),
     track: Track<'_>,
-    command: &Subscribe,
+    since: Option<&Position>,
 ) -> Result<(SubscribeResult, Promise), Failure> {
     let head = track.head(store).await?;
     let mut result = SubscribeResult {
         recoverable: true,
         positioned: true,
-        was_recovering: command.recover,
+        was_recovering: since.is_some(),
         ..SubscribeResult::default()
     };
     let mut offset = head.offset;
-    if command.recover {
-        let position = Position { offset: command.offset, epoch: command.epoch.clone() };
-        if let Some((entries, known)) = track.since(store, &head, &position).await? {
-            (result.recovered, offset) = (true, known);
-            let mut bytes = 0;
-            for entry in &entries {
-                let Some(publication) = publication(entry) else { continue };
-                bytes += publication.get().len();
-                if bytes > MAX_RECOVERED {
-                    offset = entry.offset - 1;
-                    break;
-                }
-                result.publications.push(publication);
+    let missed = match since {
+        Some(since) => track.since(store, &head, since).await?,
+        None => None,
+    };
+    if let Some((entries, known)) = missed {
+        (result.recovered, offset) = (true, known);
+        let mut bytes = 0;
+        for entry in &entries {
+            let Some(publication) = publication(entry) else { continue };
+            bytes += publication.get().len();
+            if bytes > MAX_RECOVERED {
+                offset = entry.offset - 1;
+                break;
             }
+            result.publications.push(publication);
         }
     }
     let position = Place { epoch: head.epoch, offset };

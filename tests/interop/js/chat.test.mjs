@@ -129,7 +129,7 @@ test('errors are the protocol\'s own', async () => {
   await assert.rejects(client.publish('nowhere:1', 1), { code: 102, message: 'unknown channel' });
   await assert.rejects(client.publish('room 1', 1), { code: 107, message: 'bad request' });
   await assert.rejects(client.history('room:1'), { code: 103, message: 'permission denied' });
-  await assert.rejects(client.rpc('dm', {}), { code: 108 });
+  await assert.rejects(client.rpc('dm', {}), { code: 104, message: 'method not found' });
   const refused = client.newSubscription('nowhere:1');
   const [context] = await new Promise((resolve) => {
     refused.once('unsubscribed', (...args) => resolve(args));
@@ -171,6 +171,76 @@ test('a token says who the client is, and is refreshed before it ends', async ()
     const refused = new Promise((resolve) => nobody.once('disconnected', resolve));
     nobody.connect();
     assert.equal((await refused).code, 101);
+  } finally {
+    assert.equal(await strict.stop(), 0);
+  }
+});
+
+test('tokens open channels, and subscribe their client', async () => {
+  const namespaces = {
+    room: { allow_publish_for_client: true, history_size: 10, history_ttl: '1h', force_recovery: true },
+    box: { personal_channel: true, allow_publish_for_client: true, history_size: 10, history_ttl: '1h' },
+  };
+  const strict = await Stack.start([
+    '--parameter', `TokenSecret=${SECRET}`, '--parameter', `Namespaces=${JSON.stringify(namespaces)}`,
+  ]);
+  try {
+    const sockets = [];
+    class Socket extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        sockets.push(this);
+      }
+    }
+    const now = () => Math.floor(Date.now() / 1000);
+    const claims = { sub: 'alice', exp: now() + 600, channels: ['room:all'], caps: [{ channels: ['room:cap'], allow: ['sub'] }] };
+    const options = { websocket: Socket, token: token(claims), minReconnectDelay: 10, maxReconnectDelay: 50 };
+    const alice = new Centrifuge(strict.addresses.websocket, options);
+    const heard = [];
+    const next = () => new Promise((resolve) => alice.once('publication', resolve));
+    alice.on('publication', ({ channel, data }) => heard.push([channel, data]));
+    const subscribed = new Set();
+    const both = new Promise((resolve) => alice.on('subscribed', ({ channel }) => {
+      subscribed.add(channel);
+      if (subscribed.size === 2) resolve();
+    }));
+    alice.connect();
+    await both;
+    assert.deepEqual([...subscribed].sort(), ['box:#alice', 'room:all']);
+    let heardNext = next();
+    await alice.publish('box:#alice', 'to myself');
+    await heardNext;
+
+    // Server-side subscriptions recover as others do.
+    const bob = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket, token: token({ sub: 'bob' }) });
+    bob.connect();
+    await bob.ready(10_000);
+    const away = new Promise((resolve) => alice.once('connecting', resolve));
+    heardNext = next();
+    sockets[0].terminate();
+    await away;
+    await bob.publish('room:all', 'meanwhile');
+    await heardNext;
+    assert.deepEqual(heard, [['box:#alice', 'to myself'], ['room:all', 'meanwhile']]);
+
+    // A capability, a subscription token that is refreshed, and one that is another's.
+    await subscribe(alice, 'room:cap');
+    let grants = 0;
+    const getToken = async ({ channel }) => {
+      grants += 1;
+      return token({ sub: 'alice', channel, exp: now() + (grants === 1 ? 2 : 600) });
+    };
+    const secret = alice.newSubscription('room:secret', { getToken });
+    secret.subscribe();
+    await secret.ready(10_000);
+    await strict.log(({ line }) => line._aws && line.command === 'sub_refresh');
+    assert.equal(grants, 2);
+    const refused = alice.newSubscription('room:other', { token: token({ sub: 'bob', channel: 'room:other' }) });
+    const ended = new Promise((resolve) => refused.once('unsubscribed', resolve));
+    refused.subscribe();
+    assert.equal((await ended).code, 103);
+    alice.disconnect();
+    bob.disconnect();
   } finally {
     assert.equal(await strict.stop(), 0);
   }

@@ -28,6 +28,8 @@ pub(super) const TTL: &str = "ttl";
 pub(super) const USER: &str = "u";
 /// The attribute of what a token says of its client.
 pub(super) const INFO: &str = "i";
+/// The attribute of what a token allows.
+pub(super) const CAPS: &str = "caps";
 /// The attribute of a token's expiry.
 pub(super) const TOKEN_EXPIRES: &str = "texp";
 /// The attribute that says that a member is told who joins and leaves.
@@ -91,6 +93,8 @@ pub(super) fn to_connection(id: &ConnectionId, row: &Item) -> Option<Connection>
         user: text(USER).map(|user| UserId::from(user.as_str())),
         info: text(INFO).cloned(),
         token_expires_at: number(TOKEN_EXPIRES),
+        // What is in the row was read from a token.
+        caps: text(CAPS).and_then(|caps| serde_json::from_str(caps).ok()).unwrap_or_default(),
         greeted: row.contains_key(GREETED),
         subscriptions: subscriptions.map(to_subscriptions).unwrap_or_default(),
         connected_at: number(CONNECTED_AT).unwrap_or_default(),

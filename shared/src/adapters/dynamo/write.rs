@@ -14,7 +14,7 @@ use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
-    RefreshConnection, Refusal, RemoveSubscription, StoreError, Subscriptions,
+    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, StoreError, Subscriptions,
 };
 
 /// A conditional write's outcome: the row's image where one was asked for, or the row that
@@ -106,12 +106,13 @@ impl OpenConnection for Table {
 
 impl GreetConnection for Table {
     async fn greet(&self, connection: &Connection) -> Conditional {
-        let Connection { id, user, info, token_expires_at, .. } = connection;
+        let Connection { id, user, info, token_expires_at, caps, .. } = connection;
         let mut expression = "SET #hi = :true".to_owned();
         let known = [
             (item::USER, user.as_ref().map(|user| AttributeValue::S(user.to_string()))),
             (item::INFO, info.clone().map(AttributeValue::S)),
             (item::TOKEN_EXPIRES, token_expires_at.map(item::number)),
+            (item::CAPS, (!caps.is_empty()).then(|| AttributeValue::S(caps.to_json()))),
         ];
         let known: Vec<_> =
             known.into_iter().filter_map(|(attribute, value)| Some((attribute, value?))).collect();
@@ -135,15 +136,18 @@ impl GreetConnection for Table {
 impl RefreshConnection for Table {
     async fn refresh(&self, connection: &Connection) -> Result<Result<Subscriptions, Refusal>, StoreError> {
         let id = &connection.id;
+        let caps = AttributeValue::S(connection.caps.to_json());
         let update = match connection.token_expires_at {
-            Some(at) => {
-                self.update(id, "SET #texp = :texp").expression_attribute_values(":texp", item::number(at))
-            }
-            None => self.update(id, "REMOVE #texp"),
+            Some(at) => self
+                .update(id, "SET #texp = :texp, #caps = :caps")
+                .expression_attribute_values(":texp", item::number(at)),
+            None => self.update(id, "SET #caps = :caps REMOVE #texp"),
         };
         let update = update
             .condition_expression("#st = :open")
             .expression_attribute_names("#texp", item::TOKEN_EXPIRES)
+            .expression_attribute_names("#caps", item::CAPS)
+            .expression_attribute_values(":caps", caps)
             .return_values(ReturnValue::AllOld);
         Ok(match self.send(open_only(update)).await? {
             Written::Done(row) => {
@@ -230,10 +234,7 @@ impl AddSubscription for Table {
     ) -> Conditional {
         let id = &connection.id;
         let room = i64::try_from(MAX_SUBSCRIPTIONS).unwrap_or(i64::MAX);
-        let (same_token, expiry) = match connection.token_expires_at {
-            Some(at) => ("#texp = :texp", Some(item::number(at))),
-            None => ("attribute_not_exists(#texp)", None),
-        };
+        let same_token = same_token(connection);
         let update = self
             .update(id, "SET #subs.#channel = :subscription")
             .condition_expression(format!(
@@ -241,14 +242,9 @@ impl AddSubscription for Table {
             ))
             .expression_attribute_names("#subs", item::SUBSCRIPTIONS)
             .expression_attribute_names("#channel", channel.as_str())
-            .expression_attribute_names("#texp", item::TOKEN_EXPIRES)
             .expression_attribute_values(":subscription", item::subscription(subscription))
             .expression_attribute_values(":room", item::number(room));
-        let update = match expiry {
-            Some(expiry) => update.expression_attribute_values(":texp", expiry),
-            None => update,
-        };
-        conditional(id, self.send(open_only(update)).await?, |row| {
+        conditional(id, self.send(with_token(open_only(update), connection)).await?, |row| {
             if row.token_expires_at != connection.token_expires_at {
                 Refusal::Refreshed
             } else if row.subscriptions.contains_key(channel) {
@@ -257,6 +253,28 @@ impl AddSubscription for Table {
                 Refusal::Full
             }
         })
+    }
+}
+
+impl RenewSubscription for Table {
+    async fn renew(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        from: &Subscription,
+        to: &Subscription,
+    ) -> Conditional {
+        let id = &connection.id;
+        let same_token = same_token(connection);
+        let update = self
+            .update(id, "SET #subs.#channel = :to")
+            .condition_expression(format!("#st = :open AND {same_token} AND #subs.#channel = :from"))
+            .expression_attribute_names("#subs", item::SUBSCRIPTIONS)
+            .expression_attribute_names("#channel", channel.as_str())
+            .expression_attribute_values(":from", item::subscription(from))
+            .expression_attribute_values(":to", item::subscription(to));
+        let written = self.send(with_token(open_only(update), connection)).await?;
+        conditional(id, written, |_| Refusal::Refreshed)
     }
 }
 
@@ -275,6 +293,23 @@ impl RemoveSubscription for Table {
                 .and_then(|mut before| before.subscriptions.remove(channel)),
             Written::Refused(_) => None,
         })
+    }
+}
+
+/// The condition that the row has the same token as the connection that was read.
+const fn same_token(connection: &Connection) -> &'static str {
+    match connection.token_expires_at {
+        Some(_) => "#texp = :texp",
+        None => "attribute_not_exists(#texp)",
+    }
+}
+
+/// The placeholders of [`same_token`].
+fn with_token(update: UpdateItemFluentBuilder, connection: &Connection) -> UpdateItemFluentBuilder {
+    let update = update.expression_attribute_names("#texp", item::TOKEN_EXPIRES);
+    match connection.token_expires_at {
+        Some(at) => update.expression_attribute_values(":texp", item::number(at)),
+        None => update,
     }
 }
 

@@ -117,7 +117,7 @@ fn bad_commands_are_answered_and_the_connection_goes_on() {
         a> {"id":1,"connect":{}}
         a< {"id":1,"connect":{"client":"a","version":"0.1.0","ping":0,"pong":false}}
         a> {"id":2,"subscribe":{"channel":"röom"}}\n{"id":3,"publish":{"channel":"room:1"}}\n{"id":4,"rpc":{}}\n{"id":5}
-        a< {"id":2,"error":{"code":107,"message":"bad request"}}\n{"id":3,"error":{"code":107,"message":"bad request"}}\n{"id":4,"error":{"code":108,"message":"not available"}}\n{"id":5,"error":{"code":104,"message":"method not found"}}
+        a< {"id":2,"error":{"code":107,"message":"bad request"}}\n{"id":3,"error":{"code":107,"message":"bad request"}}\n{"id":4,"error":{"code":104,"message":"method not found"}}\n{"id":5,"error":{"code":104,"message":"method not found"}}
         a> {"id":6,"subscribe":{"channel":"room:1","token":"x"}}\n{"id":7,"ping":{},"send":{}}
         a< {"id":6,"error":{"code":103,"message":"permission denied"}}\n{"id":7,"error":{"code":107,"message":"bad request"}}
         a> {"id":8,"subscribe":{"channel":"room:1"}}\n{"id":9,"subscribe":{"channel":"room:1"}}

@@ -5,6 +5,7 @@ mod history;
 mod joins;
 mod positions;
 mod races;
+mod subscriptions;
 mod tokens;
 
 use std::time::Duration;
@@ -36,6 +37,11 @@ fn token(user: &str, seconds: i64) -> String {
     sign(SECRET, &json!({"sub": user, "exp": NOW / 1000 + seconds, "info": {"name": user}}))
 }
 
+/// A token of `user` for a channel that is good for `seconds` from the start of the test.
+fn grant(user: &str, channel: &str, seconds: i64) -> String {
+    sign(SECRET, &json!({"sub": user, "channel": channel, "exp": NOW / 1000 + seconds}))
+}
+
 /// The service with everything in memory. Clones are the same one.
 #[derive(Debug, Clone)]
 struct World {
@@ -59,6 +65,7 @@ impl World {
                       "join_leave": true},
             "hall": {"allow_subscribe_for_client": true, "join_leave": true,
                      "force_push_join_leave": true, "history_size": 20, "history_ttl": "60s"},
+            "pair": {"allow_user_limited_channels": true, "allow_subscribe_for_client": true},
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;

@@ -10,7 +10,7 @@ use futures_util::task::noop_waker_ref;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
-use super::{World, token};
+use super::{World, grant, token};
 use crate::ids::ConnectionId;
 use crate::model::{Connection, State, keys};
 
@@ -25,6 +25,8 @@ enum Act {
     GreetWithToken(&'static str),
     Refresh(&'static str),
     Subscribe(&'static str, &'static str),
+    SubscribeWithToken(&'static str, &'static str),
+    SubRefresh(&'static str, &'static str),
     Unsubscribe(&'static str, &'static str),
     Publish(&'static str, &'static str),
     Disconnect(&'static str),
@@ -54,6 +56,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => who().prop_map(Act::GreetWithToken),
         2 => who().prop_map(Act::Refresh),
         4 => (who(), what()).prop_map(|(id, channel)| Act::Subscribe(id, channel)),
+        2 => (who(), what()).prop_map(|(id, channel)| Act::SubscribeWithToken(id, channel)),
+        2 => (who(), what()).prop_map(|(id, channel)| Act::SubRefresh(id, channel)),
         2 => (who(), what()).prop_map(|(id, channel)| Act::Unsubscribe(id, channel)),
         3 => (who(), what()).prop_map(|(id, channel)| Act::Publish(id, channel)),
         2 => who().prop_map(Act::Disconnect),
@@ -91,6 +95,19 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                 if world.send(id, &message, &frame).await.0.contains("\"subscribe\"") {
                     seen.lock().unwrap().subscribed.push((id, channel));
                 }
+            }
+            Act::SubscribeWithToken(id, channel) => {
+                let token = grant(id, channel, 500);
+                let frame = format!(r#"{{"id":1,"subscribe":{{"channel":"{channel}","token":"{token}"}}}}"#);
+                if world.send(id, &message, &frame).await.0.contains("\"subscribe\"") {
+                    seen.lock().unwrap().subscribed.push((id, channel));
+                }
+            }
+            Act::SubRefresh(id, channel) => {
+                let token = grant(id, channel, 1100 + i64::try_from(number).unwrap());
+                let frame =
+                    format!(r#"{{"id":1,"sub_refresh":{{"channel":"{channel}","token":"{token}"}}}}"#);
+                world.send(id, &message, &frame).await;
             }
             Act::Unsubscribe(id, channel) => {
                 let frame = format!(r#"{{"id":1,"unsubscribe":{{"channel":"{channel}"}}}}"#);
@@ -147,12 +164,11 @@ fn faults(world: &World) -> (Vec<String>, Vec<String>) {
         .iter()
         .filter(|connection| connection.state == State::Open)
         .flat_map(|connection| {
-            let members = connection
-                .subscriptions
-                .iter()
-                .map(|(channel, s)| keys::member(channel, &connection.id, &s.id));
-            let devices = connection.user.iter().map(|user| keys::device(user, &connection.id));
-            members.chain(devices).map(|key| (key, connection.expires_at()))
+            let members = connection.subscriptions.iter().map(|(channel, s)| {
+                (keys::member(channel, &connection.id, &s.id), connection.member_expires_at(s))
+            });
+            let device = |user| (keys::device(user, &connection.id), connection.expires_at());
+            members.chain(connection.user.iter().map(device))
         })
         .collect();
     let is_listed = |key: &keys::Key| listed.iter().any(|(listed, _)| listed == key);
@@ -187,7 +203,11 @@ fn stays(acts: &[Act], id: &str, channel: &str) -> bool {
         | Act::GreetWithToken(who)
         | Act::Connect(who) => who == id,
         Act::Unsubscribe(who, what) => who == id && what == channel,
-        Act::Subscribe(..) | Act::Refresh(_) | Act::Publish(..) => false,
+        Act::Subscribe(..)
+        | Act::SubscribeWithToken(..)
+        | Act::SubRefresh(..)
+        | Act::Refresh(_)
+        | Act::Publish(..) => false,
     })
 }
 
