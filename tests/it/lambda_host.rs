@@ -42,6 +42,8 @@ pub(crate) fn app(function: Function) -> App {
         apis: Vec::new(),
         functions: BTreeMap::from([(function.logical_id.clone(), function)]),
         tables: Vec::new(),
+        queues: Vec::new(),
+        event_sources: Vec::new(),
         log_groups: Vec::new(),
         outputs: BTreeMap::new(),
         ignored: Vec::new(),

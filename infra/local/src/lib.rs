@@ -12,6 +12,7 @@ mod meters;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;
+mod sqs;
 mod stack;
 mod tables;
 

@@ -318,6 +318,8 @@ mod tests {
             apis: vec![api],
             functions: BTreeMap::new(),
             tables: Vec::new(),
+            queues: Vec::new(),
+            event_sources: Vec::new(),
             log_groups: Vec::new(),
             outputs: BTreeMap::new(),
             ignored: Vec::new(),

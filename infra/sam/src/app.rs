@@ -20,6 +20,10 @@ pub struct App {
     pub functions: BTreeMap<String, Function>,
     /// DynamoDB tables, in the template's order.
     pub tables: Vec<Table>,
+    /// SQS queues, in the template's order.
+    pub queues: Vec<Queue>,
+    /// What invokes functions with the messages of those queues.
+    pub event_sources: Vec<EventSource>,
     /// CloudWatch log groups, in the template's order.
     pub log_groups: Vec<LogGroup>,
     /// `Outputs` by name, resolved.
@@ -232,6 +236,62 @@ pub struct Table {
     pub create: serde_json::Value,
     /// `TimeToLiveSpecification.AttributeName`, when enabled.
     pub ttl_attribute: Option<String>,
+}
+
+/// One SQS queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// `QueueName`, or `{stack}-{logical id}`; a FIFO queue's ends with `.fifo`.
+    pub name: String,
+    /// `FifoQueue`.
+    pub fifo: bool,
+    /// `ContentBasedDeduplication`: the body's hash stands for a deduplication id that is not given.
+    pub content_based_deduplication: bool,
+    /// `DelaySeconds`, 0 when absent.
+    pub delay_seconds: u32,
+    /// `MaximumMessageSize` in bytes, 1 MB when absent.
+    pub maximum_message_size: u32,
+    /// `MessageRetentionPeriod` in seconds, four days when absent.
+    pub message_retention_period: u32,
+    /// `ReceiveMessageWaitTimeSeconds`, 0 when absent.
+    pub receive_wait_seconds: u32,
+    /// `VisibilityTimeout` in seconds, 30 when absent.
+    pub visibility_timeout: u32,
+    /// `RedrivePolicy`.
+    pub redrive: Option<Redrive>,
+}
+
+/// Where a queue's messages go that were received too often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    /// The dead-letter queue's name, from `deadLetterTargetArn`.
+    pub queue: String,
+    /// `maxReceiveCount`, from 1.
+    pub max_receive_count: u32,
+}
+
+/// A mapping that invokes a function with the messages of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// The mapping's name in the template: that of `AWS::Lambda::EventSourceMapping`, or the function's
+    /// and its event's.
+    pub logical_id: String,
+    /// The function, by logical id.
+    pub function: String,
+    /// The queue, by name.
+    pub queue: String,
+    /// `BatchSize`, 10 when absent.
+    pub batch_size: usize,
+    /// `MaximumBatchingWindowInSeconds`, none when absent.
+    pub batching_window: Duration,
+    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    pub reports_failures: bool,
+    /// `ScalingConfig.MaximumConcurrency`.
+    pub maximum_concurrency: Option<u32>,
+    /// `Enabled`, true when absent.
+    pub enabled: bool,
 }
 
 /// One CloudWatch log group.

@@ -179,7 +179,15 @@ pub(crate) fn physical_name(scope: &Scope<'_>, resource: &Resource) -> String {
         let message = format!("`{}` ({}): `{property}` {problem}", resource.id, resource.kind);
         scope.problems.report(value.at, message);
     }
-    format!("{}-{}", scope.settings.stack_name, resource.id)
+    let suffix = if is_fifo(scope, resource) { ".fifo" } else { "" };
+    format!("{}-{}{suffix}", scope.settings.stack_name, resource.id)
+}
+
+/// A FIFO queue's name ends with it, the one that CloudFormation makes as well.
+fn is_fifo(scope: &Scope<'_>, resource: &Resource) -> bool {
+    let fifo = resource.properties.get("FifoQueue").map(|node| scope.evaluate(node, true).data);
+    resource.kind == "AWS::SQS::Queue"
+        && matches!(fifo, Some(Data::Text(scalar)) if scalar.text.eq_ignore_ascii_case("true"))
 }
 
 /// The ten characters that name an API in its address.

@@ -126,9 +126,24 @@ fn function(mut resource: Resource, resources: &mut Vec<Resource>) {
         let kind = event.value.get("Type").and_then(Node::as_text).unwrap_or("Unknown");
         let properties = event.value.get("Properties").and_then(Node::entries).unwrap_or_default();
         let id = format!("{}{}", resource.id, event.key);
-        resources.push(generated(&resource, id, &format!("{kind} event"), event.at, properties.to_vec()));
+        let (kind, properties) = match kind {
+            "SQS" => ("AWS::Lambda::EventSourceMapping".to_owned(), mapping(&resource, event.at, properties)),
+            kind => (format!("{kind} event"), properties.to_vec()),
+        };
+        resources.push(generated(&resource, id, &kind, event.at, properties));
     }
     resources.push(resource);
+}
+
+/// The properties of an `SQS` event as those of the event source mapping that SAM makes of it.
+fn mapping(function: &Resource, at: Position, properties: &[Entry]) -> Vec<Entry> {
+    let renamed = |own: &Entry| match own.key.as_str() {
+        "Queue" => Entry { key: "EventSourceArn".to_owned(), ..own.clone() },
+        _ => own.clone(),
+    };
+    let mut mapping: Vec<Entry> = properties.iter().map(renamed).collect();
+    mapping.push(entry("FunctionName", Node::call("Ref", Node::text(at, function.id.clone()))));
+    mapping
 }
 
 fn take(properties: &mut Node, name: &str) -> Option<Node> {

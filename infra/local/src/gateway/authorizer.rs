@@ -19,9 +19,8 @@ use super::connection::{Connection, Request};
 use super::error::GatewayError;
 use super::event::{Event, Kind, MultiMap};
 use super::handshake::Handshake;
-use super::integration::Invoke;
 use super::policy::{Decision, Policy};
-use crate::lambda::InvokeError;
+use crate::lambda::{Invoke, InvokeError};
 
 /// The permission that a client needs.
 const ACTION: &str = "execute-api:Invoke";

@@ -13,9 +13,8 @@ use http::StatusCode;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::integration::Invoke;
 use crate::faults::{Fault, Kind};
-use crate::lambda::{Host, InvokeError};
+use crate::lambda::{Host, Invoke, InvokeError};
 
 /// The rules; without any, nothing happens.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use sam::app::{Route, Target};
 use tokio::time::{Instant, timeout};
 
@@ -11,39 +10,7 @@ use super::answer::{self, Answer};
 use super::error::GatewayError;
 use super::event::Event;
 use super::mock;
-use crate::lambda::{Host, InvokeError};
-
-/// Invokes a function synchronously. The gateway's only way to Lambda.
-pub(crate) trait Invoke: std::fmt::Debug + Send + Sync {
-    /// The answer of the function with this logical id. Dropping the future leaves the invocation
-    /// running.
-    fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
-
-    /// The same, under this request id where there are such.
-    fn invoke_as<'a>(
-        &'a self,
-        function: &'a str,
-        payload: Bytes,
-        _request_id: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
-        self.invoke(function, payload)
-    }
-}
-
-impl Invoke for Host {
-    fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
-        Box::pin(Self::invoke(self, function, payload))
-    }
-
-    fn invoke_as<'a>(
-        &'a self,
-        function: &'a str,
-        payload: Bytes,
-        request_id: &'a str,
-    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
-        Box::pin(Self::invoke_as(self, function, payload, request_id))
-    }
-}
+use crate::lambda::{Invoke, InvokeError};
 
 /// What came of calling an integration.
 #[derive(Debug)]

@@ -62,7 +62,6 @@ pub use self::execution_log::{execution_log_group, is_execution_failure};
 pub(crate) use self::fault::{Faults, Killing};
 use self::handshake::Handshake;
 use self::ids::ConnectionId;
-pub(crate) use self::integration::Invoke;
 use self::invocation::Functions;
 use self::limits::Timers;
 use self::management::Call;
@@ -73,6 +72,7 @@ pub use self::throttle::Quotas;
 use self::throttle::Throttles;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::lambda::Invoke;
 use crate::meters::Meters;
 
 /// How long open connections and running functions may take to end when the gateway stops.

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudwatch::logs::LogStore;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -70,6 +71,38 @@ pub enum InvokeError {
     /// The template's function cannot run here.
     #[error("{0}")]
     NotRunnable(String),
+}
+
+/// Invokes a function synchronously: the way of other services to Lambda.
+pub(crate) trait Invoke: std::fmt::Debug + Send + Sync + 'static {
+    /// The answer of the function with this logical id. Dropping the future leaves the invocation
+    /// running.
+    fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
+
+    /// The same, under this request id where there are such.
+    fn invoke_as<'a>(
+        &'a self,
+        function: &'a str,
+        payload: Bytes,
+        _request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        self.invoke(function, payload)
+    }
+}
+
+impl Invoke for Host {
+    fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(Self::invoke(self, function, payload))
+    }
+
+    fn invoke_as<'a>(
+        &'a self,
+        function: &'a str,
+        payload: Bytes,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(Self::invoke_as(self, function, payload, request_id))
+    }
 }
 
 /// What a host runs.

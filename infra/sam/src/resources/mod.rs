@@ -4,6 +4,7 @@ mod access_log;
 mod api_key;
 mod authorizer;
 mod code;
+mod event_source;
 mod function;
 mod integration;
 mod log_group;
@@ -11,6 +12,7 @@ mod mapping;
 mod mock;
 mod model;
 mod permission;
+mod queue;
 mod route_settings;
 mod table;
 mod websocket;
@@ -18,7 +20,7 @@ mod websocket;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::app::{App, Ignored};
+use crate::app::{App, EventSource, Ignored};
 use crate::error::Position;
 use crate::properties::{Owner, Properties};
 use crate::scope::Scope;
@@ -26,7 +28,7 @@ use crate::template::{Resource, map};
 use crate::value::{Data, Value};
 
 /// Types that need nothing locally: permissions are not checked, and a stage serves what is declared.
-const HARMLESS: [&str; 9] = [
+const HARMLESS: [&str; 10] = [
     "AWS::ApiGateway::Account",
     "AWS::ApiGatewayV2::Deployment",
     "AWS::CloudFormation::WaitConditionHandle",
@@ -36,6 +38,7 @@ const HARMLESS: [&str; 9] = [
     "AWS::Lambda::Alias",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
+    "AWS::SQS::QueuePolicy",
 ];
 
 /// A resource that exists under these parameters, its properties evaluated.
@@ -57,11 +60,15 @@ pub(crate) fn read(scope: &Scope<'_>, folder: &Path) -> App {
     let created = evaluate(scope);
     let functions = function::read(&created, scope, folder);
     let apis = websocket::read(&created, scope, &functions);
+    let queues = queue::read(&created, scope);
+    let event_sources = event_source::read(&created, scope, &functions, &queues);
     let app = App {
         tables: table::read(&created, scope),
         log_groups: log_group::read(&created, scope),
         outputs: outputs(scope),
-        ignored: ignored(&created, &apis),
+        ignored: ignored(&created, &apis, &event_sources),
+        queues,
+        event_sources,
         apis: apis.apis,
         functions,
     };
@@ -119,14 +126,18 @@ fn not_text(scope: &Scope<'_>, what: &str, value: &Value, at: Position) {
     scope.problems.report(at, format!("the value of {what} must be a text, not {}", value.describe()));
 }
 
-fn ignored(created: &[Created<'_>], apis: &websocket::Apis) -> Vec<Ignored> {
+fn ignored(created: &[Created<'_>], apis: &websocket::Apis, event_sources: &[EventSource]) -> Vec<Ignored> {
     let runs = |created: &&Created<'_>| {
         let kind = created.resource.kind.as_str();
         match kind {
             "AWS::DynamoDB::Table"
             | "AWS::Lambda::Function"
             | "AWS::Logs::LogGroup"
+            | "AWS::SQS::Queue"
             | "AWS::Serverless::Function" => true,
+            "AWS::Lambda::EventSourceMapping" => {
+                event_sources.iter().any(|source| source.logical_id == created.resource.id)
+            }
             _ => HARMLESS.contains(&kind) || apis.used.contains(&created.resource.id),
         }
     };

@@ -11,6 +11,7 @@ mod logging;
 mod mocks;
 mod parameters;
 mod properties;
+mod queues;
 mod repository;
 mod syntax;
 
