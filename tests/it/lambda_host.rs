@@ -43,6 +43,8 @@ pub(crate) fn app(function: Function) -> App {
         functions: BTreeMap::from([(function.logical_id.clone(), function)]),
         tables: Vec::new(),
         queues: Vec::new(),
+        schedules: Vec::new(),
+        http_apis: Vec::new(),
         event_sources: Vec::new(),
         log_groups: Vec::new(),
         outputs: BTreeMap::new(),

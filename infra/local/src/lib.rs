@@ -7,11 +7,13 @@ mod faults;
 #[cfg(test)]
 mod fidelity;
 mod gateway;
+mod http_api;
 pub mod lambda;
 mod meters;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;
+mod schedule;
 mod sqs;
 mod stack;
 mod tables;

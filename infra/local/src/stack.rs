@@ -319,6 +319,8 @@ mod tests {
             functions: BTreeMap::new(),
             tables: Vec::new(),
             queues: Vec::new(),
+            schedules: Vec::new(),
+            http_apis: Vec::new(),
             event_sources: Vec::new(),
             log_groups: Vec::new(),
             outputs: BTreeMap::new(),

@@ -16,6 +16,9 @@ pub struct App {
     /// The WebSocket APIs (`AWS::ApiGatewayV2::Api` with `ProtocolType: WEBSOCKET`,
     /// `AWS::Serverless::WebSocketApi`), in the template's order.
     pub apis: Vec<WebSocketApi>,
+    /// The HTTP APIs (`AWS::ApiGatewayV2::Api` with `ProtocolType: HTTP`, `AWS::Serverless::HttpApi`) that
+    /// have routes, in the template's order.
+    pub http_apis: Vec<HttpApi>,
     /// Lambda functions by logical id.
     pub functions: BTreeMap<String, Function>,
     /// DynamoDB tables, in the template's order.
@@ -24,6 +27,8 @@ pub struct App {
     pub queues: Vec<Queue>,
     /// What invokes functions with the messages of those queues.
     pub event_sources: Vec<EventSource>,
+    /// What invokes functions again and again.
+    pub schedules: Vec<Schedule>,
     /// CloudWatch log groups, in the template's order.
     pub log_groups: Vec<LogGroup>,
     /// `Outputs` by name, resolved.
@@ -74,6 +79,30 @@ pub struct Route {
     pub two_way: bool,
     /// What a message must be like; `None` when the route has no `ModelSelectionExpression`.
     pub validation: Option<Validation>,
+}
+
+/// One HTTP API with its routes and its stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpApi {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// What `!Ref` gives: ten characters like AWS's, derived from the stack and the logical id.
+    pub id: String,
+    /// Routes by route key: `$default`, `POST /api/publish`, `ANY /{proxy+}`.
+    pub routes: BTreeMap<String, HttpRoute>,
+    /// The stage's name; `$default` has no path of its own.
+    pub stage: String,
+    /// `StageVariables`.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// One route of an HTTP API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRoute {
+    /// `RouteKey`.
+    pub key: String,
+    /// What it calls, with payload format 2.0.
+    pub integration: Integration,
 }
 
 /// How a route's messages are validated before its integration runs.
@@ -291,6 +320,23 @@ pub struct EventSource {
     /// `ScalingConfig.MaximumConcurrency`.
     pub maximum_concurrency: Option<u32>,
     /// `Enabled`, true when absent.
+    pub enabled: bool,
+}
+
+/// A rule that invokes a function again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// The rule's name in the template: that of `AWS::Events::Rule`, or the function's and its event's.
+    pub logical_id: String,
+    /// What `!Ref` gives: `Name`, or `{stack}-{logical id}`.
+    pub name: String,
+    /// The function, by logical id.
+    pub function: String,
+    /// `ScheduleExpression`, as a rate.
+    pub every: Duration,
+    /// `Input`: the whole event in place of EventBridge's own.
+    pub input: Option<serde_json::Value>,
+    /// `State`: whether it runs.
     pub enabled: bool,
 }
 

@@ -30,7 +30,7 @@ fn is_api_part(kind: &str) -> bool {
 /// `Ref` of a resource.
 pub(crate) fn reference(scope: &Scope<'_>, resource: &Resource, at: Position) -> Value {
     let text = match resource.kind.as_str() {
-        "AWS::ApiGatewayV2::Api" => api_id(scope, resource),
+        "AWS::ApiGatewayV2::Api" | "AWS::Serverless::HttpApi" => api_id(scope, resource),
         kind if is_api_part(kind) => short_id(scope, resource),
         "AWS::ApiGatewayV2::Stage" => return property(scope, resource, "StageName", at),
         "AWS::IAM::ManagedPolicy" => {
@@ -160,6 +160,7 @@ fn is_stage_of(stage: &Resource, api: &str) -> bool {
 pub(crate) fn physical_name(scope: &Scope<'_>, resource: &Resource) -> String {
     let property = match resource.kind.as_str() {
         "AWS::DynamoDB::Table" => "TableName",
+        "AWS::Events::Rule" => "Name",
         "AWS::IAM::ManagedPolicy" => "ManagedPolicyName",
         "AWS::IAM::Role" => "RoleName",
         "AWS::Lambda::Function" | "AWS::Serverless::Function" => "FunctionName",

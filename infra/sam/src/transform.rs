@@ -128,6 +128,7 @@ fn function(mut resource: Resource, resources: &mut Vec<Resource>) {
         let id = format!("{}{}", resource.id, event.key);
         let (kind, properties) = match kind {
             "SQS" => ("AWS::Lambda::EventSourceMapping".to_owned(), mapping(&resource, event.at, properties)),
+            "Schedule" => ("AWS::Events::Rule".to_owned(), rule(&resource, event.at, properties)),
             kind => (format!("{kind} event"), properties.to_vec()),
         };
         resources.push(generated(&resource, id, &kind, event.at, properties));
@@ -144,6 +145,26 @@ fn mapping(function: &Resource, at: Position, properties: &[Entry]) -> Vec<Entry
     let mut mapping: Vec<Entry> = properties.iter().map(renamed).collect();
     mapping.push(entry("FunctionName", Node::call("Ref", Node::text(at, function.id.clone()))));
     mapping
+}
+
+/// The properties of a `Schedule` event as those of the rule that SAM makes of it.
+fn rule(function: &Resource, at: Position, properties: &[Entry]) -> Vec<Entry> {
+    let arn = Node::call("GetAtt", Node::text(at, format!("{}.Arn", function.id)));
+    let mut target = vec![entry("Id", Node::text(at, "Function")), entry("Arn", arn)];
+    let mut rule = Vec::new();
+    for own in properties {
+        match own.key.as_str() {
+            "Schedule" => rule.push(Entry { key: "ScheduleExpression".to_owned(), ..own.clone() }),
+            "Input" => target.push(own.clone()),
+            "Enabled" => {
+                let is_off = own.value.as_text().is_some_and(|text| text.eq_ignore_ascii_case("false"));
+                rule.push(entry("State", Node::text(own.at, if is_off { "DISABLED" } else { "ENABLED" })));
+            }
+            _ => rule.push(own.clone()),
+        }
+    }
+    rule.push(entry("Targets", list(at, target)));
+    rule
 }
 
 fn take(properties: &mut Node, name: &str) -> Option<Node> {

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::execution_log::Execution;
-use super::integration::Invoke;
-use crate::lambda::InvokeError;
+use crate::lambda::{Invoke, InvokeError};
 
 /// The ARNs of functions, by logical id.
 #[derive(Debug, Default)]

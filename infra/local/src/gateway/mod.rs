@@ -18,7 +18,7 @@ mod event;
 mod execution_log;
 mod fault;
 mod handshake;
-mod ids;
+pub(crate) mod ids;
 mod integration;
 mod invocation;
 mod limits;
@@ -37,7 +37,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod time;
+pub(crate) mod time;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

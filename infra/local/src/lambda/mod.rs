@@ -74,7 +74,7 @@ pub enum InvokeError {
 }
 
 /// Invokes a function synchronously: the way of other services to Lambda.
-pub(crate) trait Invoke: std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Invoke: std::fmt::Debug + Send + Sync {
     /// The answer of the function with this logical id. Dropping the future leaves the invocation
     /// running.
     fn invoke<'a>(&'a self, function: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>>;

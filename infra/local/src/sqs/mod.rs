@@ -23,7 +23,6 @@ use crate::clock::Clock;
 use self::error::SqsError;
 use self::queue::{Queue, Received};
 
-pub(crate) use self::source::Sources;
 
 /// The queues. Clones share them.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use super::mock;
 use crate::app::{Function, Integration, Target};
 use crate::properties::Properties;
 
-const MEMBERS: [&str; 18] = [
+pub(super) const MEMBERS: [&str; 18] = [
     "ApiId",
     "ConnectionId",
     "ConnectionType",

@@ -6,6 +6,7 @@ mod authorizer;
 mod code;
 mod event_source;
 mod function;
+mod http_api;
 mod integration;
 mod log_group;
 mod mapping;
@@ -14,13 +15,14 @@ mod model;
 mod permission;
 mod queue;
 mod route_settings;
+mod schedule;
 mod table;
 mod websocket;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::app::{App, EventSource, Ignored};
+use crate::app::{App, EventSource, Ignored, Schedule};
 use crate::error::Position;
 use crate::properties::{Owner, Properties};
 use crate::scope::Scope;
@@ -60,16 +62,20 @@ pub(crate) fn read(scope: &Scope<'_>, folder: &Path) -> App {
     let created = evaluate(scope);
     let functions = function::read(&created, scope, folder);
     let apis = websocket::read(&created, scope, &functions);
+    let http = http_api::read(&created, scope, &functions);
     let queues = queue::read(&created, scope);
+    let schedules = schedule::read(&created, scope, &functions);
     let event_sources = event_source::read(&created, scope, &functions, &queues);
     let app = App {
         tables: table::read(&created, scope),
         log_groups: log_group::read(&created, scope),
         outputs: outputs(scope),
-        ignored: ignored(&created, &apis, &event_sources),
+        ignored: ignored(&created, &(&apis.used | &http.used), &event_sources, &schedules),
         queues,
         event_sources,
+        schedules,
         apis: apis.apis,
+        http_apis: http.apis,
         functions,
     };
     scope.check_cycles();
@@ -126,7 +132,12 @@ fn not_text(scope: &Scope<'_>, what: &str, value: &Value, at: Position) {
     scope.problems.report(at, format!("the value of {what} must be a text, not {}", value.describe()));
 }
 
-fn ignored(created: &[Created<'_>], apis: &websocket::Apis, event_sources: &[EventSource]) -> Vec<Ignored> {
+fn ignored(
+    created: &[Created<'_>],
+    used: &BTreeSet<String>,
+    event_sources: &[EventSource],
+    schedules: &[Schedule],
+) -> Vec<Ignored> {
     let runs = |created: &&Created<'_>| {
         let kind = created.resource.kind.as_str();
         match kind {
@@ -135,10 +146,13 @@ fn ignored(created: &[Created<'_>], apis: &websocket::Apis, event_sources: &[Eve
             | "AWS::Logs::LogGroup"
             | "AWS::SQS::Queue"
             | "AWS::Serverless::Function" => true,
+            "AWS::Events::Rule" => {
+                schedules.iter().any(|schedule| schedule.logical_id == created.resource.id)
+            }
             "AWS::Lambda::EventSourceMapping" => {
                 event_sources.iter().any(|source| source.logical_id == created.resource.id)
             }
-            _ => HARMLESS.contains(&kind) || apis.used.contains(&created.resource.id),
+            _ => HARMLESS.contains(&kind) || used.contains(&created.resource.id),
         }
     };
     let ignored = created.iter().filter(|created| !runs(created)).map(|created| Ignored {

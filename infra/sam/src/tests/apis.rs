@@ -269,7 +269,7 @@ fn mistakes_of_a_websocket_api_of_sam_are_named_where_they_are() {
 }
 
 #[test]
-fn an_http_api_and_what_is_not_run_are_ignored_by_name() {
+fn what_is_not_run_is_ignored_by_name() {
     let text = "
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -283,10 +283,7 @@ Resources:
       InlineCode: ''
       Runtime: nodejs22.x
       Events:
-        Tick: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}
-        Get: {Type: HttpApi}
-Outputs:
-  Url: {Value: !Sub '${ServerlessHttpApi}'}
+        Tick: {Type: S3, Properties: {Events: s3:ObjectCreated:*}}
 ";
     let app = load(text);
     assert_eq!(app.apis, []);
@@ -296,8 +293,6 @@ Outputs:
     4:Http AWS::ApiGatewayV2::Api
     5:HttpStage AWS::ApiGatewayV2::Stage
     6:Bucket AWS::S3::Bucket
-    14:WorkerTick Schedule event
-    15:WorkerGet HttpApi event
-    15:ServerlessHttpApi AWS::ApiGatewayV2::Api
+    14:WorkerTick S3 event
     ");
 }

@@ -6,6 +6,7 @@ mod code;
 mod config;
 mod errors;
 mod guards;
+mod http_apis;
 mod intrinsics;
 mod logging;
 mod mocks;
@@ -13,6 +14,7 @@ mod parameters;
 mod properties;
 mod queues;
 mod repository;
+mod schedules;
 mod syntax;
 
 use std::path::Path;

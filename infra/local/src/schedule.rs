@@ -1,0 +1,160 @@
+//! EventBridge: rules that invoke a function again and again.
+//!
+//! The first time is one interval after the start, as after a rule's creation. What a function fails at
+//! is not tried again here; on AWS an asynchronous invocation is, twice.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sam::app::Schedule;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::clock::Clock;
+use crate::lambda::Invoke;
+
+/// The running rules.
+#[derive(Debug)]
+pub(crate) struct Schedules {
+    stop: watch::Sender<bool>,
+    running: Vec<JoinHandle<()>>,
+}
+
+/// What rules need to invoke.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) invoke: Arc<dyn Invoke>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// In the rules' ARNs.
+    pub(crate) region: String,
+    /// In the rules' ARNs, twelve digits.
+    pub(crate) account_id: String,
+}
+
+impl Schedules {
+    /// Begins with every rule that is enabled.
+    pub(crate) fn start(schedules: Vec<Schedule>, ground: &Ground) -> Self {
+        let (stop, _) = watch::channel(false);
+        let enabled = schedules.into_iter().filter(|schedule| schedule.enabled);
+        let running = enabled.map(|schedule| tokio::spawn(run(schedule, ground.clone(), stop.subscribe())));
+        Self { running: running.collect(), stop }
+    }
+
+    /// Stops the rules, and waits for what they invoke.
+    pub(crate) async fn shutdown(self) {
+        self.stop.send_replace(true);
+        for running in self.running {
+            // One that panicked has ended as well.
+            let _ = running.await;
+        }
+    }
+}
+
+async fn run(schedule: Schedule, ground: Ground, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval_at(Instant::now() + schedule.every, schedule.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = ground.invoke.invoke(&schedule.function, event(&schedule, &ground)).await {
+            tracing::warn!(rule = schedule.name, %error, "a scheduled invocation failed");
+        }
+    }
+}
+
+fn event(schedule: &Schedule, ground: &Ground) -> Bytes {
+    if let Some(input) = &schedule.input {
+        return Bytes::from(input.to_string());
+    }
+    let now = jiff::Timestamp::from_second(ground.clock.now_ms() / 1000).unwrap_or_default();
+    let Ground { region, account_id, .. } = ground;
+    let event = json!({
+        "version": "0",
+        "id": uuid::Uuid::new_v4().to_string(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": account_id,
+        "time": now.to_string(),
+        "region": region,
+        "resources": [format!("arn:aws:events:{region}:{account_id}:rule/{}", schedule.name)],
+        "detail": {},
+    });
+    Bytes::from(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::BoxFuture;
+    use serde_json::Value;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::lambda::InvokeError;
+
+    #[derive(Debug)]
+    struct Told(mpsc::UnboundedSender<Value>);
+
+    impl Invoke for Told {
+        fn invoke<'a>(&'a self, _: &'a str, payload: Bytes) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+            self.0.send(serde_json::from_slice(&payload).unwrap()).unwrap();
+            Box::pin(async { Err(InvokeError::Throttled) })
+        }
+    }
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now_ms(&self) -> i64 {
+            1_790_328_012_345
+        }
+    }
+
+    fn schedule(input: Option<Value>) -> Schedule {
+        Schedule {
+            logical_id: "Tick".to_owned(),
+            name: "tick".to_owned(),
+            function: "F".to_owned(),
+            every: Duration::from_secs(60),
+            input,
+            enabled: true,
+        }
+    }
+
+    fn start(schedules: Vec<Schedule>) -> (Schedules, mpsc::UnboundedReceiver<Value>) {
+        let (told, events) = mpsc::unbounded_channel();
+        let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
+        let ground = Ground { invoke: Arc::new(Told(told)), clock: Arc::new(Fixed), region, account_id };
+        (Schedules::start(schedules, &ground), events)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rule_invokes_again_and_again_even_when_the_function_fails() {
+        let (schedules, mut events) = start(vec![schedule(None)]);
+        let begun = Instant::now();
+        let event = events.recv().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 60);
+        assert_eq!(event["detail-type"], "Scheduled Event");
+        assert_eq!(event["time"], "2026-09-25T09:20:12Z");
+        assert_eq!(event["resources"][0], "arn:aws:events:us-east-1:123456789012:rule/tick");
+        events.recv().await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 120);
+        schedules.shutdown().await;
+        assert!(events.recv().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rule_with_an_input_sends_that_and_a_disabled_one_nothing() {
+        let disabled = Schedule { enabled: false, every: Duration::from_secs(1), ..schedule(None) };
+        let (schedules, mut events) = start(vec![disabled, schedule(Some(json!({ "a": 1 })))]);
+        assert_eq!(events.recv().await.unwrap(), json!({ "a": 1 }));
+        schedules.shutdown().await;
+    }
+}
