@@ -6,5 +6,6 @@ pub mod api;
 pub mod clock;
 mod document;
 pub mod emf;
+pub mod filter;
 pub mod logs;
 pub mod metrics;

@@ -40,6 +40,14 @@ pub(crate) const fn after((ms, id): Key) -> Key {
     }
 }
 
+/// The place before another.
+pub(crate) const fn before((ms, id): Key) -> Key {
+    match id.checked_sub(1) {
+        Some(id) => (ms, id),
+        None => (ms.saturating_sub(1), u64::MAX),
+    }
+}
+
 impl LogEvent {
     pub(crate) const fn key(&self) -> Key {
         (self.timestamp, self.id)
@@ -58,19 +66,30 @@ pub(crate) fn digits((ms, id): Key) -> String {
     format!("{:056}", (ms << 64) | u128::from(id))
 }
 
+/// The place that digits say; `None` when they are none of ours.
+pub(crate) fn from_digits(text: &str) -> Option<Key> {
+    let number: u128 = text.parse().ok()?;
+    let ms = i64::try_from(number >> 64).ok()?;
+    let id = u64::try_from(number & u128::from(u64::MAX)).ok()?;
+    Some((ms, id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn digits_keep_the_order() {
+    fn digits_keep_the_order_and_come_back() {
         let keys = [(0, 0), (0, 7), (1, 0), (1_790_328_012_000, 5), (1_790_328_012_000, u64::MAX)];
         let texts = keys.map(digits);
         assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 56), "{texts:?}");
+        assert_eq!(texts.map(|text| from_digits(&text).unwrap()), keys);
+        assert_eq!(from_digits("x"), None);
     }
 
     #[test]
     fn neighbours_cross_milliseconds() {
-        assert_eq!((after((1, u64::MAX)), after((1, 1))), ((2, 0), (1, 2)));
+        assert_eq!((after((1, u64::MAX)), before((2, 0))), ((2, 0), (1, u64::MAX)));
+        assert_eq!((after((1, 1)), before((1, 1))), ((1, 2), (1, 0)));
     }
 }

@@ -1,9 +1,11 @@
 //! What happens to an event when it comes in: the metrics in it, and what is counted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::event::LogEvent;
-use crate::clock::Clock;
+use super::group::{EVENT_OVERHEAD, Group};
 use crate::emf::{self, Ledger};
 use crate::metrics::{Datum, MetricStore, Values};
 
@@ -11,21 +13,29 @@ use crate::metrics::{Datum, MetricStore, Values};
 const NAMESPACE: &str = "AWS/Logs";
 
 /// Finds the metrics in events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Intake {
     pub(super) metrics: MetricStore,
     pub(super) ledger: Ledger,
 }
 
 impl Intake {
-    /// Puts the metrics of an event in embedded metric format, and notes what is wrong with them.
-    pub(super) fn extract(&self, event: &LogEvent, clock: &dyn Clock) {
-        // Parsing costs a hundred times as much as this look.
-        if !event.message.contains("\"_aws\"") {
-            return;
+    /// Counts an event, and puts the metrics in it.
+    pub(super) fn measure(&self, event: &LogEvent, group: &Group) {
+        group.incoming.events.fetch_add(1, Ordering::Relaxed);
+        group.incoming.bytes.fetch_add((event.message.len() + EVENT_OVERHEAD) as u64, Ordering::Relaxed);
+        for filter in group.compiled_filters().iter() {
+            filter.apply(event, &self.metrics);
         }
-        let now_ms = clock.now_ms();
-        let Some(extraction) = emf::extract(&event.message, now_ms) else { return };
+        // Parsing costs a hundred times as much as this look.
+        if event.message.contains("\"_aws\"") {
+            self.extract(event);
+        }
+    }
+
+    /// Puts the metrics of an event in embedded metric format, and notes what is wrong with them.
+    fn extract(&self, event: &LogEvent) {
+        let Some(extraction) = emf::extract(&event.message, event.ingestion) else { return };
         for datum in extraction.data {
             self.metrics.put(datum);
         }
@@ -38,28 +48,42 @@ impl Intake {
         }
         for (name, parsing) in [("EMFParsingErrors", true), ("EMFValidationErrors", false)] {
             if extraction.faults.iter().any(|fault| fault.reason.is_parsing() == parsing) {
-                self.metrics.put(datum(name, Some(&event.group), "Count", now_ms, vec![(1.0, 1.0)]));
+                self.put(name, Some(&event.group), "Count", event.ingestion, 1.0);
             }
         }
     }
-}
 
-/// A metric of CloudWatch Logs itself: of one group, or of the account.
-fn datum(
-    name: &str,
-    group: Option<&str>,
-    unit: &'static str,
-    timestamp: i64,
-    samples: Vec<(f64, f64)>,
-) -> Datum {
-    let dimension = |group: &str| BTreeMap::from([("LogGroupName".to_owned(), group.to_owned())]);
-    Datum {
-        namespace: NAMESPACE.to_owned(),
-        name: name.to_owned(),
-        dimensions: group.map(dimension).unwrap_or_default(),
-        unit,
-        high_resolution: false,
-        timestamp,
-        values: Values::Samples(samples),
+    /// Puts what came in since the last time: `IncomingLogEvents` and `IncomingBytes`, of each group
+    /// and of the account. Only their sum means something, as on AWS.
+    pub(super) fn report(&self, groups: &[Arc<Group>], now_ms: i64) {
+        let (mut all_events, mut all_bytes) = (0, 0);
+        for group in groups {
+            let events = group.incoming.events.swap(0, Ordering::Relaxed);
+            let bytes = group.incoming.bytes.swap(0, Ordering::Relaxed);
+            self.put_volume(Some(&group.name), now_ms, events, bytes);
+            all_events += events;
+            all_bytes += bytes;
+        }
+        self.put_volume(None, now_ms, all_events, all_bytes);
+    }
+
+    fn put_volume(&self, group: Option<&str>, now_ms: i64, events: u64, bytes: u64) {
+        if events > 0 {
+            self.put("IncomingLogEvents", group, "Count", now_ms, events as f64);
+            self.put("IncomingBytes", group, "Bytes", now_ms, bytes as f64);
+        }
+    }
+
+    fn put(&self, name: &str, group: Option<&str>, unit: &'static str, timestamp: i64, value: f64) {
+        let dimension = |group: &str| BTreeMap::from([("LogGroupName".to_owned(), group.to_owned())]);
+        self.metrics.put(Datum {
+            namespace: NAMESPACE.to_owned(),
+            name: name.to_owned(),
+            dimensions: group.map(dimension).unwrap_or_default(),
+            unit,
+            high_resolution: false,
+            timestamp,
+            values: Values::Samples(vec![(value, 1.0)]),
+        });
     }
 }

@@ -1,32 +1,44 @@
-//! The log store: groups, streams and their events.
+//! The log store: groups, streams and their events, in memory or in a file.
 //!
 //! Every group has a lock of its own. Events stand in the order of their timestamps, so that a
 //! minute out of a day costs by the minute; late ones find their place.
 
+mod disk;
 mod event;
 mod group;
 mod ingest;
+mod manage;
+mod metric_filter;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::broadcast;
 
+pub use self::disk::OpenError;
+use self::disk::{Content, Disk};
 pub use self::event::LogEvent;
-use self::event::{first_of, last_of};
-use self::group::Group;
+pub(crate) use self::event::{Key, after, before, digits, first_of, from_digits, last_of};
 pub use self::group::Stream;
+pub(crate) use self::group::{EVENT_OVERHEAD, Order};
+use self::group::{Group, Numbers};
 use self::ingest::Intake;
+pub use self::manage::{GroupInfo, StoreError};
+pub use self::metric_filter::{MetricFilter, Transformation};
 use crate::clock::{Clock, SystemClock};
 use crate::emf::Ledger;
 use crate::metrics::MetricStore;
 
 /// Events that a slow reader of [`LogStore::follow`] may fall behind before it misses some.
 const FOLLOW_CAPACITY: usize = 4096;
+
+/// How often [`LogStore::tick`] looks for events that are too old.
+const EXPIRY_MS: i64 = 60_000;
 
 /// Log groups. Clones share them.
 #[derive(Debug, Clone)]
@@ -40,39 +52,29 @@ struct Inner {
     groups: RwLock<BTreeMap<Arc<str>, Arc<Group>>>,
     /// Everyone who follows; an event is sent after it is kept.
     followers: broadcast::Sender<LogEvent>,
-    next_id: AtomicU64,
+    counters: Counters,
     clock: Arc<dyn Clock>,
     intake: Intake,
+    disk: Option<Disk>,
+    /// When events that were too old were last looked for.
+    expired_at: AtomicI64,
 }
 
-/// What a log group is, besides its events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupInfo {
-    /// Its name.
-    pub name: Arc<str>,
-    /// When it was made: milliseconds since the epoch.
-    pub created: i64,
-    /// How many days events are kept; `None` for ever.
-    pub retention_days: Option<u32>,
-    /// Bytes of its events, with the 26 that AWS counts for each.
-    pub stored_bytes: u64,
+/// Where ids and numbers come from.
+#[derive(Debug)]
+struct Counters {
+    id: AtomicU64,
+    number: AtomicI64,
 }
 
-/// Why a group or a stream cannot be had; the words are AWS's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// There is no such group.
-    #[error("The specified log group does not exist.")]
-    NoGroup,
-    /// There is no such stream.
-    #[error("The specified log stream does not exist.")]
-    NoStream,
-    /// There is such a group already.
-    #[error("The specified log group already exists")]
-    GroupExists,
-    /// There is such a stream already.
-    #[error("The specified log stream already exists")]
-    StreamExists,
+impl Numbers for Counters {
+    fn next_id(&self) -> u64 {
+        self.id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn next_number(&self) -> i64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl Default for LogStore {
@@ -85,39 +87,35 @@ impl LogStore {
     /// An empty store in memory. Metrics in events go to `metrics`; `clock` says when events come in.
     #[must_use]
     pub fn new(metrics: MetricStore, clock: Arc<dyn Clock>) -> Self {
+        Self::with(metrics, clock, None, Content { groups: Vec::new(), next_id: 1, next_number: 1 })
+    }
+
+    /// A store that keeps its events in a folder, which is made when it is missing. What
+    /// [`LogStore::flush`] has confirmed is there again, whatever happens to this process.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(folder: &Path, metrics: MetricStore, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (disk, content) = Disk::open(folder)?;
+        Ok(Self::with(metrics, clock, Some(disk), content))
+    }
+
+    fn with(metrics: MetricStore, clock: Arc<dyn Clock>, disk: Option<Disk>, content: Content) -> Self {
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
+        let groups = content.groups.into_iter().map(Group::found);
         let inner = Inner {
-            groups: RwLock::default(),
+            groups: RwLock::new(groups.map(|group| (Arc::clone(&group.name), Arc::new(group))).collect()),
             followers,
-            next_id: AtomicU64::new(1),
+            counters: Counters {
+                id: AtomicU64::new(content.next_id),
+                number: AtomicI64::new(content.next_number),
+            },
             clock,
             intake: Intake { metrics, ledger: Ledger::default() },
+            disk,
+            expired_at: AtomicI64::new(i64::MIN),
         };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Makes an empty group.
-    ///
-    /// # Errors
-    /// [`StoreError::GroupExists`].
-    pub fn create_group(&self, group: &str) -> Result<(), StoreError> {
-        let mut groups = self.inner.groups.write().unwrap_or_else(PoisonError::into_inner);
-        if groups.contains_key(group) {
-            return Err(StoreError::GroupExists);
-        }
-        let made = Group::new(group, self.inner.clock.now_ms());
-        groups.insert(Arc::clone(&made.name), Arc::new(made));
-        Ok(())
-    }
-
-    /// Says how many days a group's events are kept; `None` for ever. What is older goes at the next
-    /// [`LogStore::tick`].
-    ///
-    /// # Errors
-    /// [`StoreError::NoGroup`].
-    pub fn set_retention(&self, group: &str, days: Option<u32>) -> Result<(), StoreError> {
-        self.group(group)?.lock().retention_days = days;
-        Ok(())
     }
 
     /// Keeps one event and tells the followers. The group and the stream are made when they are
@@ -133,14 +131,42 @@ impl LogStore {
         }
     }
 
+    /// Keeps events of a stream that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::NoGroup`] and [`StoreError::NoStream`]; then nothing is kept.
+    pub fn put(
+        &self,
+        group: &str,
+        stream: &str,
+        events: impl IntoIterator<Item = (i64, Arc<str>)>,
+    ) -> Result<(), StoreError> {
+        let group = self.group(group)?;
+        if !group.lock().streams.contains_key(stream) {
+            return Err(StoreError::NoStream);
+        }
+        for (timestamp, message) in events {
+            self.ingest(&group, stream, timestamp, message);
+        }
+        Ok(())
+    }
+
     /// One event's way: it is kept, its metrics are found, and the followers are told.
     fn ingest(&self, group: &Group, stream: &str, timestamp: i64, message: Arc<str>) {
         let inner = &*self.inner;
-        let next_id = || inner.next_id.fetch_add(1, Ordering::Relaxed);
-        let event = group.keep(stream, (timestamp, message), inner.clock.now_ms(), next_id);
-        inner.intake.extract(&event, &*inner.clock);
+        let ingestion = inner.clock.now_ms();
+        let event = group.keep(stream, (timestamp, message), ingestion, &inner.counters, inner.disk.as_ref());
+        inner.intake.measure(&event, group);
         // An error only says that nobody follows.
         let _ = inner.followers.send(event);
+    }
+
+    /// Waits until everything that came in so far is kept for good; at once in memory.
+    ///
+    /// # Errors
+    /// What the file system or SQLite said when it refused events, which are lost then.
+    pub fn flush(&self) -> Result<(), String> {
+        self.inner.disk.as_ref().map_or(Ok(()), Disk::flush)
     }
 
     /// Visits the events of a time range (milliseconds since the epoch, both ends in it), group by
@@ -153,17 +179,30 @@ impl LogStore {
         to_ms: i64,
         visit: &mut dyn FnMut(&LogEvent) -> ControlFlow<()>,
     ) {
+        let range = (first_of(from_ms), last_of(to_ms));
         for group in groups {
-            let Ok(group) = self.group(group) else { continue };
-            let mut range = Some((first_of(from_ms), last_of(to_ms)));
-            while let Some(part) = range {
-                let chunk = group.chunk(part);
-                if chunk.events.iter().try_for_each(&mut *visit).is_break() {
-                    return;
-                }
-                range = chunk.rest;
+            if self.read(group, range, Order::Forward, visit).is_break() {
+                return;
             }
         }
+    }
+
+    /// Visits the events of a group in a range of places, both ends in it.
+    pub(crate) fn read(
+        &self,
+        group: &str,
+        range: (Key, Key),
+        order: Order,
+        visit: &mut dyn FnMut(&LogEvent) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Ok(group) = self.group(group) else { return ControlFlow::Continue(()) };
+        let mut part = Some(range);
+        while let Some(range) = part {
+            let chunk = group.chunk(range, order, self.inner.disk.as_ref());
+            chunk.events.iter().try_for_each(&mut *visit)?;
+            part = chunk.rest;
+        }
+        ControlFlow::Continue(())
     }
 
     /// A group's events in the order of time; empty when there is no such group.
@@ -175,35 +214,6 @@ impl LogStore {
             ControlFlow::Continue(())
         });
         events
-    }
-
-    /// The names of all groups, sorted.
-    #[must_use]
-    pub fn groups(&self) -> Vec<Arc<str>> {
-        self.inner.groups.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
-    /// What a group is.
-    ///
-    /// # Errors
-    /// [`StoreError::NoGroup`].
-    pub fn describe_group(&self, group: &str) -> Result<GroupInfo, StoreError> {
-        let group = self.group(group)?;
-        let state = group.lock();
-        Ok(GroupInfo {
-            name: Arc::clone(&group.name),
-            created: state.created,
-            retention_days: state.retention_days,
-            stored_bytes: state.stored_bytes,
-        })
-    }
-
-    /// A group's streams, by name.
-    ///
-    /// # Errors
-    /// [`StoreError::NoGroup`].
-    pub fn streams(&self, group: &str) -> Result<Vec<Stream>, StoreError> {
-        Ok(self.group(group)?.lock().streams.values().cloned().collect())
     }
 
     /// Every event from now on, of all groups.
@@ -218,16 +228,27 @@ impl LogStore {
         &self.inner.intake.ledger
     }
 
-    /// What has to be done from time to time, every second or so: events that are too old for their
-    /// group's retention go.
+    /// When it is, as this store sees it: milliseconds since the epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    /// What has to be done from time to time, every second or so: the metrics of what came in are
+    /// put, and once a minute events go that are too old for their group's retention.
     pub fn tick(&self) {
-        let now_ms = self.inner.clock.now_ms();
+        let now_ms = self.now_ms();
         let groups: Vec<_> = {
             let groups = self.inner.groups.read().unwrap_or_else(PoisonError::into_inner);
             groups.values().cloned().collect()
         };
+        self.inner.intake.report(&groups, now_ms);
+        let last = self.inner.expired_at.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(last) < EXPIRY_MS {
+            return;
+        }
+        self.inner.expired_at.store(now_ms, Ordering::Relaxed);
         for group in groups {
-            group.lock().expire(now_ms);
+            group.expire(now_ms, self.inner.disk.as_ref());
         }
     }
 

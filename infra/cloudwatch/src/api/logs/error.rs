@@ -1,0 +1,83 @@
+//! Errors as CloudWatch Logs answers them.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::filter::PatternError;
+use crate::logs::StoreError;
+
+/// An error's code and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterException", message)
+    }
+
+    /// A member breaks a rule of the service's model.
+    pub(super) fn constraint(value: &str, member: &str, rule: &str) -> Self {
+        Self::invalid(format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {rule}"
+        ))
+    }
+
+    /// A member that must be there is not.
+    pub(super) fn missing(member: &str) -> Self {
+        Self::invalid(format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ))
+    }
+
+    pub(super) fn limit(message: &str) -> Self {
+        Self::new("LimitExceededException", message)
+    }
+
+    pub(super) fn serialization(message: impl Into<String>) -> Self {
+        Self::new("SerializationException", message)
+    }
+
+    pub(super) fn unknown_operation() -> Self {
+        Self::new("UnknownOperationException", "")
+    }
+
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self { status, ..Self::new("ServiceUnavailableException", message) }
+    }
+
+    pub(super) fn body(&self) -> String {
+        if self.message.is_empty() {
+            return json!({ "__type": self.code }).to_string();
+        }
+        json!({ "__type": self.code, "message": self.message }).to_string()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::NoGroup | StoreError::NoStream | StoreError::NoFilter => {
+                Self::new("ResourceNotFoundException", error.to_string())
+            }
+            StoreError::GroupExists | StoreError::StreamExists => {
+                Self::new("ResourceAlreadyExistsException", error.to_string())
+            }
+            StoreError::Pattern(error) => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<PatternError> for ApiError {
+    fn from(error: PatternError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}

@@ -1,0 +1,101 @@
+//! CloudWatch Logs: awsJson1.1, `X-Amz-Target: Logs_20140328.{operation}`.
+
+mod error;
+mod events;
+mod groups;
+mod input;
+mod metric_filters;
+mod put;
+mod streams;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::Value;
+
+use self::error::ApiError;
+use self::input::Input;
+use super::Account;
+use crate::logs::LogStore;
+
+/// What every operation's target begins with.
+const TARGET: &str = "Logs_20140328.";
+
+/// An operation: what the call says in, the answer out.
+type Operation = fn(&Api, &Input) -> Result<Value, ApiError>;
+
+/// All operations.
+const OPERATIONS: [(&str, Operation); 18] = [
+    ("CreateLogGroup", groups::create),
+    ("CreateLogStream", streams::create),
+    ("DeleteLogGroup", groups::delete),
+    ("DeleteLogStream", streams::delete),
+    ("DeleteMetricFilter", metric_filters::delete),
+    ("DeleteRetentionPolicy", groups::delete_retention),
+    ("DescribeLogGroups", groups::describe),
+    ("DescribeLogStreams", streams::describe),
+    ("DescribeMetricFilters", metric_filters::describe),
+    ("FilterLogEvents", events::filter),
+    ("GetLogEvents", events::get),
+    ("ListTagsForResource", tags::list),
+    ("PutLogEvents", put::put),
+    ("PutMetricFilter", metric_filters::put),
+    ("PutRetentionPolicy", groups::put_retention),
+    ("TagResource", tags::tag),
+    ("TestMetricFilter", metric_filters::test),
+    ("UntagResource", tags::untag),
+];
+
+/// The API of a log store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    logs: LogStore,
+    account: Account,
+}
+
+impl Api {
+    /// The API of a store; `account` is for ARNs.
+    #[must_use]
+    pub const fn new(logs: LogStore, account: Account) -> Self {
+        Self { logs, account }
+    }
+
+    /// Answers one call. It runs on a thread for blocking work: a search may be long, and an event
+    /// that is acknowledged is kept for good.
+    pub async fn call(&self, parts: &http::request::Parts, body: Bytes) -> Response<Bytes> {
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let name = target.and_then(|target| target.strip_prefix(TARGET)).unwrap_or_default();
+        let Some((_, operation)) = OPERATIONS.into_iter().find(|(known, _)| *known == name) else {
+            return answer(Err(ApiError::unknown_operation()));
+        };
+        let api = self.clone();
+        let work = move || Input::parse(&body).and_then(|input| operation(&api, &input));
+        let done = tokio::task::spawn_blocking(work).await;
+        answer(done.unwrap_or_else(|_| Err(ApiError::unavailable("The call was not finished."))))
+    }
+
+    /// `arn:aws:logs:us-east-1:123456789012:log-group:{name}`
+    fn group_arn(&self, name: &str) -> String {
+        let Account { partition, region, id } = &self.account;
+        format!("arn:{partition}:logs:{region}:{id}:log-group:{name}")
+    }
+}
+
+fn answer(outcome: Result<Value, ApiError>) -> Response<Bytes> {
+    let (status, body) = match outcome {
+        // An operation that says nothing has no body at all.
+        Ok(Value::Null) => (StatusCode::OK, String::new()),
+        Ok(value) => (StatusCode::OK, value.to_string()),
+        Err(error) => (error.status, error.body()),
+    };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
