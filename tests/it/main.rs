@@ -11,6 +11,7 @@ mod authorizers;
 mod centrifuge;
 mod chat;
 mod events;
+mod execution_log;
 mod faults;
 mod lambda_host;
 mod programs;
