@@ -95,12 +95,13 @@ pub(crate) struct UpOptions {
     pub(crate) json: bool,
 }
 
-/// How the lines of access logs and functions are shown.
+/// How the lines of the gateway's logs and of functions are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLines {
-    /// What matters of each line.
+    /// What matters of each line. Steps of the execution log and Lambda's lines about every
+    /// invocation are left out, unless something failed.
     Short,
-    /// Lines as they were written.
+    /// All lines as they were written.
     Full,
     /// Not at all.
     None,

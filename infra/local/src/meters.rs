@@ -94,7 +94,7 @@ impl Meters {
     }
 
     /// Puts into the store what has been gathered.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         let meters = self.lock().clone();
         for meter in meters {
             meter.flush();

@@ -12,7 +12,7 @@ use super::execution_log::Execution;
 use crate::lambda::{Invoke, InvokeError};
 
 /// The ARNs of functions, by logical id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Functions {
     arns: BTreeMap<String, String>,
     region: String,
