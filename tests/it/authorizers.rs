@@ -6,6 +6,7 @@ use harness::{Options, Socket, Stack};
 use local::Credentials;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// What the authorizer is told to answer.
 fn answer(effect: &str, key: &str) -> Value {
@@ -66,6 +67,33 @@ async fn a_function_keeps_a_client_out_with_awss_status() {
     }
     let asked = |line: &Value| line["type"] == "REQUEST";
     assert!(stack.logs().lines("/aws/lambda/probe").iter().all(asked), "only the authorizer was called");
+    stack.stop().await;
+}
+
+/// `{"sub":"ada","exp":4000000000,"info":{"name":"Ada"}}`, signed with the secret `s3cret`.
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJleHAiOjQwMDAwMDAwMDAsImluZm8iOnsibmFtZSI6IkFkYSJ9fQ.BY9VPCXY5HNurcd5jm2e8oXIAZGUCEmmCFGEAD55xLM";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_strict_mode_wants_a_token_in_the_handshake() {
+    let parameters = vec![("StrictConnect", "true".to_owned()), ("TokenSecret", "s3cret".to_owned())];
+    let stack = Stack::with(Options { parameters, ..Options::default() }).await;
+    let url = &stack.endpoint().websocket;
+    let Err(Error::Http(response)) = Socket::try_open(url.as_str()).await else { panic!("refused") };
+    assert_eq!(response.status().as_u16(), 401);
+    let by = |header: &'static str, value: String| {
+        let mut request = url.as_str().into_client_request().unwrap();
+        request.headers_mut().insert(header, value.parse().unwrap());
+        request
+    };
+    Socket::try_open(by("authorization", format!("Bearer {TOKEN}"))).await.unwrap();
+    Socket::try_open(by("sec-websocket-protocol", format!("centrifuge-json, bearer.{TOKEN}"))).await.unwrap();
+    let mut ada = Socket::try_open(format!("{url}?token={TOKEN}")).await.unwrap();
+    let join = "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"room:1\"}}";
+    let answer = ada.ask(join).await;
+    assert!(answer.contains(r#""expires":true"#), "the token's end counts: {answer}");
+    ada.text().await;
+    let push = ada.ask(r#"{"id":3,"publish":{"channel":"room:1","data":1}}"#).await;
+    assert!(push.contains(r#""user":"ada""#) && push.contains(r#""conn_info":{"name":"Ada"}"#), "{push}");
     stack.stop().await;
 }
 

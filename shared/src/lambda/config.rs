@@ -20,8 +20,8 @@ pub struct Config {
     pub detailed_metrics: bool,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
-    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, and what tokens are checked with:
-    /// `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
+    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `ALLOWED_ORIGINS` (with commas between
+    /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
 }
 
@@ -69,6 +69,7 @@ impl Config {
                 tokens: tokens(set)?,
                 namespaces,
                 allow_anonymous: switch("ALLOW_ANONYMOUS", set)?,
+                allowed_origins: origins(&set("ALLOWED_ORIGINS").unwrap_or_default())?,
             },
         })
     }
@@ -84,6 +85,23 @@ fn tokens(get: impl Fn(&str) -> Option<String>) -> Result<TokenVerifier, ConfigE
     };
     TokenVerifier::new(&settings)
         .map_err(|error| ConfigError { variable: "TOKEN_PUBLIC_KEY", fault: error.to_string() })
+}
+
+/// Origins as browsers write them: a scheme and a host, in small letters, and nothing behind it.
+fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
+    let origins = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let check = |origin: &str| {
+        let host = origin.split_once("://").map(|(_, host)| host).unwrap_or_default();
+        let is_origin =
+            !host.is_empty() && !host.contains('/') && !origin.contains(|c: char| c.is_ascii_uppercase());
+        let fault = || format!("must list origins such as https://app.example, not {origin:?}");
+        if is_origin {
+            Ok(origin.to_owned())
+        } else {
+            Err(ConfigError { variable: "ALLOWED_ORIGINS", fault: fault() })
+        }
+    };
+    origins.map(check).collect()
 }
 
 /// `true` or `false`; off when it is not set.
@@ -123,6 +141,17 @@ mod tests {
                 "the environment variable NAMESPACES is not valid: EOF while parsing an object at line 1 column 1",
             ),
         );
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_sends_is_named() {
+        check(&[("ALLOWED_ORIGINS", "https://app.example, http://app.internal:5173")], Ok(()));
+        for wrong in ["app.example", "https://app.example/", "https://App.example"] {
+            let words = format!(
+                "the environment variable ALLOWED_ORIGINS must list origins such as https://app.example, not {wrong:?}"
+            );
+            check(&[("ALLOWED_ORIGINS", wrong)], Err(&words));
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext};
 use serde_json::Value;
 
+use super::handshake::Handshake;
+use super::response::{EXPIRES_AT, INFO};
 use crate::ids::{ConnectionId, UserId};
 use crate::telemetry::{RequestFields, UserHash};
 
@@ -10,6 +12,8 @@ use crate::telemetry::{RequestFields, UserHash};
 /// must not do what a handshake does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventType {
+    /// `CONNECT`, as an authorizer is asked.
+    Authorize,
     /// `CONNECT`.
     Connect,
     /// `MESSAGE`.
@@ -23,7 +27,7 @@ impl EventType {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Connect => "CONNECT",
+            Self::Authorize | Self::Connect => "CONNECT",
             Self::Message => "MESSAGE",
             Self::Disconnect => "DISCONNECT",
         }
@@ -56,6 +60,14 @@ pub struct Event {
     pub connection: ConnectionId,
     /// The user, when an authorizer named one.
     pub user: Option<UserId>,
+    /// When the token that the authorizer has seen expires: seconds since the epoch.
+    pub token_expires_at: Option<i64>,
+    /// What that token says of the client, as JSON that others may see.
+    pub info: Option<String>,
+    /// The handshake, of `CONNECT` events.
+    pub handshake: Handshake,
+    /// What an authorizer is to allow.
+    pub method_arn: Option<String>,
     /// The text frame, of `MESSAGE` events.
     pub body: String,
     /// The request context.
@@ -68,15 +80,29 @@ impl Event {
     /// # Errors
     /// [`BadEvent`] says what is wrong with it.
     pub fn parse(event: Value, expected: EventType) -> Result<Self, BadEvent> {
+        let method_arn = event.get("methodArn").and_then(Value::as_str).map(str::to_owned);
         let event: ApiGatewayWebsocketProxyRequest =
             serde_json::from_value(event).map_err(|error| BadEvent::Shape(error.to_string()))?;
+        let handshake = match expected {
+            EventType::Authorize | EventType::Connect => Handshake::of(&event),
+            EventType::Message | EventType::Disconnect => Handshake::default(),
+        };
         let context = event.request_context;
         if context.event_type.as_deref() != Some(expected.as_str()) {
             return Err(BadEvent::Kind { expected, got: context.event_type });
         }
         let connection = context.connection_id.as_deref().ok_or(BadEvent::NoConnection)?.into();
-        let user = principal(&context).map(UserId::from);
-        Ok(Self { connection, user, body: event.body.unwrap_or_default(), context })
+        let user = authorized(&context, "principalId").map(UserId::from);
+        Ok(Self {
+            connection,
+            user,
+            token_expires_at: authorized(&context, EXPIRES_AT).and_then(|at| at.parse().ok()),
+            info: authorized(&context, INFO).map(str::to_owned),
+            handshake,
+            method_arn,
+            body: event.body.unwrap_or_default(),
+            context,
+        })
     }
 
     /// What the telemetry says of it; the route is a dimension with `detailed` metrics only.
@@ -114,7 +140,7 @@ pub fn unknown_fields() -> RequestFields {
     RequestFields { api_dimension: unknown(), stage_dimension: unknown(), ..RequestFields::default() }
 }
 
-/// The authorizer's `principalId`.
-fn principal(context: &ApiGatewayWebsocketProxyRequestContext) -> Option<&str> {
-    context.authorizer.fields.get("principalId").and_then(Value::as_str).filter(|id| !id.is_empty())
+/// What the authorizer has told, under a key.
+fn authorized<'a>(context: &'a ApiGatewayWebsocketProxyRequestContext, key: &str) -> Option<&'a str> {
+    context.authorizer.fields.get(key).and_then(Value::as_str).filter(|value| !value.is_empty())
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::auth::Identity;
+use crate::ids::UserId;
 use crate::model::Connection;
 use crate::ports::{DeleteIndex, OpenConnection, PutIndex};
 use crate::service;
 use crate::service::connect::Admission;
 use crate::service::deliver::{DeliveryCallbacks, DeliveryStore, Fanout};
 use crate::service::frame::{FrameCallbacks, FrameStore, Frames, Request};
-use crate::telemetry::{ConnectRecord, DisconnectRecord, FrameRecord, Work};
+use crate::telemetry::{AuthorizeRecord, ConnectRecord, DisconnectRecord, FrameRecord, Work};
 
 use super::response::Response;
 use super::run::{Invoked, Outcome};
@@ -16,23 +18,59 @@ use super::run::{Invoked, Outcome};
 /// The words for a client when the fault is ours.
 const INTERNAL: &str = "internal server error";
 
+/// The authorizer of `$connect`: lets a handshake go on when its token is good and names a user.
+#[must_use]
+pub fn authorize(invoked: &Invoked<'_>) -> Outcome {
+    let event = invoked.event;
+    let mut record = AuthorizeRecord::default();
+    let (response, error) = match identify(invoked) {
+        Ok((user, identity)) => {
+            record.user = invoked.hash(Some(&user));
+            (Response::policy(user, identity, event.method_arn.as_deref().unwrap_or_default()), None)
+        }
+        Err(cause) => (Response::Unauthorized, Some(cause)),
+    };
+    (record.accepted, record.rejected) = (u64::from(error.is_none()), u64::from(error.is_some()));
+    Outcome { response, internal_error: false, error, work: Work::Authorize(record) }
+}
+
+/// Whom the handshake's token names, or why nobody.
+fn identify(invoked: &Invoked<'_>) -> Result<(UserId, Identity), String> {
+    let token = invoked.event.handshake.token.as_deref().ok_or("the handshake has no token")?;
+    let mut identity =
+        invoked.settings.tokens.verify(token, invoked.clock.now_s()).map_err(|error| error.to_string())?;
+    let user = identity.user.take().ok_or("the token names no user")?;
+    Ok((user, identity))
+}
+
 /// `$connect`: lets the handshake go on when the connection is remembered.
 pub async fn connect(
     store: &(impl OpenConnection + PutIndex + DeleteIndex),
     invoked: &Invoked<'_>,
 ) -> Outcome {
     let event = invoked.event;
-    let connection =
-        Connection::opened(event.connection.clone(), event.user.clone(), event.context.connected_at);
+    let connection = Connection {
+        token_expires_at: event.token_expires_at,
+        info: event.info.clone(),
+        ..Connection::opened(event.connection.clone(), event.user.clone(), event.context.connected_at)
+    };
     let mut record = ConnectRecord { user: invoked.hash(event.user.as_ref()), ..ConnectRecord::default() };
-    let (response, error) = match service::connect(store, &connection).await {
-        Ok(Admission::Accepted) => (Response::ok(), None),
-        Ok(Admission::Gone) => (Response::refused(410, "gone"), None),
+    let origin = event.handshake.origin.as_deref();
+    let admission = if invoked.settings.allows_origin(origin) {
+        service::connect(store, &connection).await.map(Some)
+    } else {
+        Ok(None)
+    };
+    let (response, error) = match admission {
+        Ok(Some(Admission::Accepted)) => (Response::accepted(event.handshake.protocol.as_deref()), None),
+        Ok(None) => (Response::refused(403, "Forbidden"), Some("the origin is not allowed".to_owned())),
+        Ok(Some(Admission::Gone)) => (Response::refused(410, "gone"), None),
         Err(error) => (Response::refused(500, INTERNAL), Some(error.to_string())),
     };
-    let accepted = response == Response::ok();
+    let accepted = response.status_code() == 200;
     (record.accepted, record.rejected) = (u64::from(accepted), u64::from(!accepted));
-    Outcome { response, internal_error: error.is_some(), error, work: Work::Connect(record) }
+    let internal_error = response.status_code() == 500;
+    Outcome { response, internal_error, error, work: Work::Connect(record) }
 }
 
 /// `$disconnect`: forgets the connection and tells of it. Nobody sees the answer.

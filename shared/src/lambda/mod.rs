@@ -3,10 +3,11 @@
 pub mod config;
 pub mod event;
 pub mod handlers;
+pub mod handshake;
 pub mod response;
 pub mod run;
 
 pub use config::Config;
 pub use event::EventType;
-pub use handlers::{connect, disconnect, frame};
+pub use handlers::{authorize, connect, disconnect, frame};
 pub use run::{Error, Function, exit, run};

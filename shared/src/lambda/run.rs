@@ -22,8 +22,8 @@ use crate::ids::UserId;
 use crate::service::Settings;
 use crate::telemetry::log::rfc3339;
 use crate::telemetry::{
-    ConnectRecord, DisconnectRecord, Emitter, FrameRecord, Invocation, RequestFields, Usage, WideEvent, Work,
-    log,
+    AuthorizeRecord, ConnectRecord, DisconnectRecord, Emitter, FrameRecord, Invocation, RequestFields, Usage,
+    WideEvent, Work, log,
 };
 
 /// What is kept of an invocation's time for its answer and its line.
@@ -192,7 +192,10 @@ where
         ..Invocation::default()
     };
     function.emit(request, invocation, began.elapsed(), events, &result);
-    result.map(|outcome| outcome.response)
+    match result?.response {
+        Response::Unauthorized => Err(diagnostic("Unauthorized", "Unauthorized".to_owned())),
+        response => Ok(response),
+    }
 }
 
 /// Calls the handler; a panic becomes an error, which API Gateway tells the client of.
@@ -233,7 +236,7 @@ impl Function {
         invocation.handler_latency = took;
         let (failed, work) = match result {
             Ok(outcome) => {
-                invocation.status = Some(outcome.response.status_code.to_string());
+                invocation.status = Some(outcome.response.status_code().to_string());
                 invocation.error.clone_from(&outcome.error);
                 (outcome.internal_error, outcome.work.clone())
             }
@@ -263,6 +266,9 @@ impl Work {
     /// What is recorded of an invocation that failed before it could say.
     fn nothing(events: EventType) -> Self {
         match events {
+            EventType::Authorize => {
+                Self::Authorize(AuthorizeRecord { rejected: 1, ..AuthorizeRecord::default() })
+            }
             EventType::Connect => Self::Connect(ConnectRecord { rejected: 1, ..ConnectRecord::default() }),
             EventType::Disconnect => Self::Disconnect(DisconnectRecord::default()),
             EventType::Message => Self::Frame(FrameRecord::default()),

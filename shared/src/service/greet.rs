@@ -34,7 +34,7 @@ pub struct Greeting {
 /// # Errors
 /// What the client is told.
 pub async fn greet(
-    store: &(impl GreetConnection + PutIndex + DeleteIndex),
+    store: &(impl GreetConnection + PutIndex + ExtendIndex + DeleteIndex),
     settings: &Settings,
     connection: &mut Connection,
     command: &Connect,
@@ -54,6 +54,9 @@ pub async fn greet(
     let new = known.user.as_ref().filter(|_| connection.user.is_none());
     if let Some(user) = new {
         store.put_device(user, &known).await?;
+    }
+    if let (Some(user), true) = (&connection.user, known.expires_at() > connection.expires_at()) {
+        store.extend_device(user, &known).await?;
     }
     let greeted = store.greet(&known).await;
     if let (Some(user), false) = (new, matches!(greeted, Ok(Ok(())))) {

@@ -42,6 +42,18 @@ pub struct Settings {
     pub allow_anonymous: bool,
     /// What tokens are checked with.
     pub tokens: TokenVerifier,
+    /// The origins whose pages may connect; none for all.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Settings {
+    /// Whether a page of this origin may connect. Only browsers send one, and it cannot be forged
+    /// in them: a page of others must not connect as its visitor.
+    #[must_use]
+    pub fn allows_origin(&self, origin: Option<&str>) -> bool {
+        let is_listed = |origin: &str| self.allowed_origins.iter().any(|allowed| allowed == origin);
+        self.allowed_origins.is_empty() || origin.is_none_or(is_listed)
+    }
 }
 
 /// Why a command was not carried out: what the client is told, and what the log is told.

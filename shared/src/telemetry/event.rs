@@ -131,12 +131,28 @@ pub struct Invocation {
 #[metrics(subfield_owned)]
 #[derive(Debug, Clone)]
 pub enum Work {
+    /// The authorizer of `$connect`.
+    Authorize(#[metrics(flatten)] AuthorizeRecord),
     /// `$connect`.
     Connect(#[metrics(flatten)] ConnectRecord),
     /// `$disconnect`.
     Disconnect(#[metrics(flatten)] DisconnectRecord),
     /// `$default`.
     Frame(#[metrics(flatten)] FrameRecord),
+}
+
+/// What the authorizer did.
+#[metrics(subfield_owned)]
+#[derive(Debug, Clone, Default)]
+pub struct AuthorizeRecord {
+    /// A keyed hash of the user.
+    pub user: Option<String>,
+    /// 1 when the token was good.
+    #[metrics(name = "AuthorizeAccepted", unit = Count)]
+    pub accepted: u64,
+    /// 1 when it was not, or there was none.
+    #[metrics(name = "AuthorizeRejected", unit = Count)]
+    pub rejected: u64,
 }
 
 /// What `$connect` did.

@@ -8,7 +8,8 @@ pub mod usage;
 
 pub use emf::Emitter;
 pub use event::{
-    ConnectRecord, DisconnectRecord, FrameRecord, Invocation, RequestFields, UserHash, WideEvent, Work,
+    AuthorizeRecord, ConnectRecord, DisconnectRecord, FrameRecord, Invocation, RequestFields, UserHash,
+    WideEvent, Work,
 };
 pub use usage::Usage;
 

@@ -74,6 +74,10 @@ pub(super) fn connection(connection: &Connection) -> Item {
     row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
     row.insert(TTL.to_owned(), number(connection.row_ttl()));
     insert_text(&mut row, USER, connection.user.as_ref());
+    insert_text(&mut row, INFO, connection.info.as_ref());
+    if let Some(at) = connection.token_expires_at {
+        row.insert(TOKEN_EXPIRES.to_owned(), number(at));
+    }
     row
 }
 

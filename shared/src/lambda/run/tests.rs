@@ -73,3 +73,72 @@ async fn an_event_that_is_none_of_a_websocket_api() {
     assert_eq!(result.unwrap_err().error_type, "BadEvent");
     assert_eq!((&line["ApiId"], &line["InternalError"]), (&"unknown".into(), &1.into()));
 }
+
+/// A handshake with these headers, as its authorizer or its route is told.
+fn handshake(headers: &Value) -> Value {
+    json!({"headers": headers, "methodArn": "arn:x", "type": "REQUEST", "requestContext": {
+        "eventType": "CONNECT", "connectionId": "c1", "apiId": "a1", "stage": "prod",
+        "connectedAt": 1, "requestTimeEpoch": 2,
+    }})
+}
+
+/// A function that knows a secret and an origin.
+fn strict() -> (Function, Kept) {
+    let (mut function, kept) = function();
+    let keys = crate::auth::TokenSettings { secret: Some("s".to_owned()), ..Default::default() };
+    function.config.settings.tokens = crate::auth::TokenVerifier::new(&keys).unwrap();
+    function.config.settings.allowed_origins = vec!["https://app.example".to_owned()];
+    (function, kept)
+}
+
+#[tokio::test]
+async fn an_authorizer_lets_in_whom_a_token_names() {
+    let (function, kept) = strict();
+    let ask = async |claims: Value| {
+        let token = crate::auth::tests::sign("s", &claims);
+        let event = handshake(&json!({"Authorization": format!("Bearer {token}")}));
+        let event = LambdaEvent::new(event, Context::default());
+        let handler = async |invoked: &Invoked<'_>| super::super::authorize(invoked);
+        let answer = invoke(&function, EventType::Authorize, &handler, event, None).await;
+        answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.error_message)
+    };
+    let far = 4_000_000_000_i64;
+    let allowed = json!({
+        "principalId": "bob",
+        "policyDocument": {"Version": "2012-10-17", "Statement": [
+            {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": "arn:x"},
+        ]},
+        "context": {"expiresAt": "4000000000", "info": "{\"a\":1}"},
+    });
+    assert_eq!(ask(json!({"sub": "bob", "exp": far, "info": {"a": 1}})).await, Ok(allowed));
+    for refused in [json!({"sub": "bob", "exp": 1}), json!({}), json!({"sub": "bob", "channel": "x"})] {
+        assert_eq!(ask(refused).await, Err("Unauthorized".to_owned()));
+    }
+    let lines: Vec<Value> = kept.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of =
+        |line: &Value| (line["AuthorizeAccepted"].clone(), line["status"].clone(), line["error"].clone());
+    assert_eq!(of(&lines[0]), (1.into(), "200".into(), Value::Null));
+    assert_eq!(of(&lines[1]), (0.into(), "401".into(), "the token has expired".into()));
+    assert_eq!(of(&lines[2]), (0.into(), "401".into(), "the token names no user".into()));
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_not_connect() {
+    let (function, _) = strict();
+    let memory = crate::adapters::memory::Memory::default();
+    let ask = async |headers: Value| {
+        let event = LambdaEvent::new(handshake(&headers), Context::default());
+        let handler = async |invoked: &Invoked<'_>| super::super::connect(&memory, invoked).await;
+        let answer = invoke(&function, EventType::Connect, &handler, event, None).await.unwrap();
+        serde_json::to_value(answer).unwrap()
+    };
+    let accepted = json!({"statusCode": 200});
+    assert_eq!(ask(json!({"Origin": "https://app.example"})).await, accepted);
+    assert_eq!(ask(json!({})).await, accepted, "no browser");
+    let offered = json!({"Sec-WebSocket-Protocol": "chat, bearer.x"});
+    assert_eq!(ask(offered).await, json!({"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "chat"}}));
+    for origin in ["https://app.example.evil", "http://app.example", "null"] {
+        let refused = json!({"statusCode": 403, "body": "{\"message\":\"Forbidden\"}"});
+        assert_eq!(ask(json!({"Origin": origin})).await, refused);
+    }
+}

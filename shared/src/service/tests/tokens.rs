@@ -2,7 +2,7 @@
 
 use super::{NOW, SECRET, World, token};
 use crate::auth::tests::sign;
-use crate::model::keys;
+use crate::model::{Connection, keys};
 use crate::telemetry::FrameRecord;
 
 async fn connect(world: &World, id: &str, token: &str) -> (String, FrameRecord) {
@@ -63,6 +63,28 @@ async fn a_token_cannot_name_another_than_the_authorizer_has() {
     let (answer, _) =
         world.send("b", "m1", &format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, token("bob", 60))).await;
     assert!(answer.contains(r#""ttl":60"#), "{answer}");
+}
+
+#[tokio::test]
+async fn what_the_authorizer_has_told_holds_without_another_token() {
+    let world = World::new();
+    let connection = Connection {
+        token_expires_at: Some(NOW / 1000 + 60),
+        info: Some(r#"{"a":1}"#.to_owned()),
+        ..Connection::opened("a".into(), Some("alice".into()), NOW)
+    };
+    crate::service::connect(&world.memory, &connection).await.unwrap();
+    let (answer, _) = world.send("a", "m1", r#"{"id":1,"connect":{}}"#).await;
+    assert!(answer.contains(r#""expires":true,"ttl":60"#), "{answer}");
+    let device = keys::device(&"alice".into(), &"a".into());
+    assert_eq!(world.memory.index()[&device], NOW / 1000 + 120);
+    let other = Connection::opened("b".into(), Some("alice".into()), NOW);
+    let other = Connection { token_expires_at: Some(NOW / 1000 + 60), ..other };
+    crate::service::connect(&world.memory, &other).await.unwrap();
+    let connect = format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, token("alice", 600));
+    world.send("b", "m1", &connect).await;
+    let device = keys::device(&"alice".into(), &"b".into());
+    assert_eq!(world.memory.index()[&device], NOW / 1000 + 660, "a later token prolongs it");
 }
 
 #[tokio::test]

@@ -1,0 +1,15 @@
+//! The authorizer of `$connect`, in the strict mode: no handshake without a token.
+
+use std::process::ExitCode;
+
+use shared::lambda::{self, Error, EventType, Function};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let function = Function::start().await?;
+    lambda::run(&function, EventType::Authorize, async |invoked| lambda::authorize(invoked)).await
+}
