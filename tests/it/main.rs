@@ -10,6 +10,7 @@
 mod authorizers;
 mod centrifuge;
 mod chat;
+mod documents;
 mod events;
 mod execution_log;
 mod faults;
