@@ -162,6 +162,12 @@ pub trait DeleteIndex {
     fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> impl Call<Result<(), StoreError>>;
 }
 
+/// Counts a user's connections, strongly consistent. `dynamodb:Query`.
+pub trait CountDevices {
+    /// Those that have not expired at `now_s`.
+    fn devices(&self, user: &UserId, now_s: i64) -> impl Call<Result<usize, StoreError>>;
+}
+
 /// Notes in a member's row which publications did not reach it; a row that is not there stays away.
 /// `dynamodb:UpdateItem`.
 pub trait NoteMissing {

@@ -155,6 +155,8 @@ async fn members_expire(store: &impl Store) {
     store.delete_member(&room, &"m0".into(), &"s".into()).await.unwrap();
     assert_eq!(names(AT / 1000).await, ["m1", "m2"]);
     store.put_device(&"alice".into(), &last).await.unwrap();
+    let devices = async |now_s| store.devices(&"alice".into(), now_s).await.unwrap();
+    assert_eq!((devices(AT / 1000).await, devices(last.expires_at()).await), (1, 0));
     store.delete_device(&"alice".into(), &last.id).await.unwrap();
 }
 

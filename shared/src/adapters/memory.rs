@@ -17,10 +17,10 @@ use crate::model::history::{Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
 use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
-    AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, DeleteIndex, ExtendIndex,
-    GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry, PutIndex,
-    ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription, RenewSubscription,
-    StoreError, Subscriptions,
+    AddSubscription, AdvanceHead, CloseConnection, Conditional, CountDevices, DeleteConnection, DeleteIndex,
+    ExtendIndex, GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry,
+    PutIndex, ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription,
+    RenewSubscription, StoreError, Subscriptions,
 };
 
 /// Bytes of one answer to a Query.
@@ -340,6 +340,14 @@ impl DeleteIndex for Memory {
     async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
         let key = keys::device(user, connection);
         self.table(|state| state.index.remove(&key)).await.map(|_| ())
+    }
+}
+
+impl CountDevices for Memory {
+    async fn devices(&self, user: &UserId, now_s: i64) -> Result<usize, StoreError> {
+        let partition = keys::devices(user);
+        let is_own = |(key, x): &(&Key, &i64)| key.partition == partition && **x > now_s;
+        self.table(|state| state.index.iter().filter(is_own).count()).await
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Config {
     pub detailed_metrics: bool,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
-    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `ALLOWED_ORIGINS` (with commas between
+    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `MAX_CONNECTIONS_PER_USER`, `ALLOWED_ORIGINS` (with commas between
     /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
 }
@@ -69,6 +69,7 @@ impl Config {
                 tokens: tokens(set)?,
                 namespaces,
                 allow_anonymous: switch("ALLOW_ANONYMOUS", set)?,
+                max_connections_per_user: limit("MAX_CONNECTIONS_PER_USER", set)?,
                 allowed_origins: origins(&set("ALLOWED_ORIGINS").unwrap_or_default())?,
             },
         })
@@ -104,6 +105,15 @@ fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
     origins.map(check).collect()
 }
 
+/// A number above 0; none when it is 0 or not set.
+fn limit(variable: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Option<usize>, ConfigError> {
+    let Some(text) = get(variable) else { return Ok(None) };
+    let number = text
+        .parse()
+        .map_err(|_| ConfigError { variable, fault: format!("must be a whole number, not {text:?}") })?;
+    Ok(Some(number).filter(|number| *number > 0))
+}
+
 /// `true` or `false`; off when it is not set.
 fn switch(variable: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<bool, ConfigError> {
     match get(variable).as_deref() {
@@ -134,6 +144,10 @@ mod tests {
         check(
             &[("ALLOW_ANONYMOUS", "yes")],
             Err(r#"the environment variable ALLOW_ANONYMOUS must be true or false, not "yes""#),
+        );
+        check(
+            &[("MAX_CONNECTIONS_PER_USER", "few")],
+            Err(r#"the environment variable MAX_CONNECTIONS_PER_USER must be a whole number, not "few""#),
         );
         check(
             &[("NAMESPACES", "{")],

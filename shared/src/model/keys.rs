@@ -71,7 +71,13 @@ pub fn to_member(sort: &str) -> Option<(ConnectionId, SubscriptionId)> {
 /// The row of one of a user's connections.
 #[must_use]
 pub fn device(user: &UserId, connection: &ConnectionId) -> Key {
-    Key { partition: format!("U#{user}"), sort: connection.to_string() }
+    Key { partition: devices(user), sort: connection.to_string() }
+}
+
+/// The partition of a user's connections.
+#[must_use]
+pub fn devices(user: &UserId) -> String {
+    format!("U#{user}")
 }
 
 /// The row that counts a channel's publications.

@@ -107,6 +107,8 @@ impl DisconnectCode {
     pub const BAD_REQUEST: Self = Self { code: 3501, reason: "bad request" };
     /// The client's token is not good: another try with the same one would not help.
     pub const INVALID_TOKEN: Self = Self { code: 3500, reason: "invalid token" };
+    /// The user has as many connections as it may have.
+    pub const CONNECTION_LIMIT: Self = Self { code: 3504, reason: "connection limit" };
     /// The connection's token has expired and was not refreshed: the client library connects
     /// again with another.
     pub const EXPIRED: Self = Self { code: 3005, reason: "connection expired" };

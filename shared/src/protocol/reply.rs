@@ -23,7 +23,13 @@ impl Reply {
     /// An error reply.
     #[must_use]
     pub const fn error(id: u32, code: ErrorCode) -> Self {
-        Self { id, body: ReplyBody::Error(ErrorReply(code)) }
+        Self { id, body: ReplyBody::Error(ErrorReply { code, detail: None }) }
+    }
+
+    /// An error reply that says more than the code's own words.
+    #[must_use]
+    pub const fn error_with(id: u32, code: ErrorCode, detail: String) -> Self {
+        Self { id, body: ReplyBody::Error(ErrorReply { code, detail: Some(detail) }) }
     }
 }
 
@@ -61,14 +67,21 @@ pub struct Empty {}
 
 /// An [`ErrorCode`] as the protocol writes it.
 #[derive(Debug)]
-pub struct ErrorReply(pub ErrorCode);
+pub struct ErrorReply {
+    code: ErrorCode,
+    /// What stands behind the code's own words.
+    detail: Option<String>,
+}
 
 impl Serialize for ErrorReply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("code", &self.0.number())?;
-        map.serialize_entry("message", self.0.message())?;
-        if self.0.is_temporary() {
+        map.serialize_entry("code", &self.code.number())?;
+        match &self.detail {
+            Some(detail) => map.serialize_entry("message", &format!("{}: {detail}", self.code.message()))?,
+            None => map.serialize_entry("message", self.code.message())?,
+        }
+        if self.code.is_temporary() {
             map.serialize_entry("temporary", &true)?;
         }
         map.end()

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::ids::ConnectionId;
 use crate::model::{Connection, State};
 use crate::ports::{
-    AddSubscription, AdvanceHead, CloseConnection, DeleteConnection, DeleteIndex, ExtendIndex,
+    AddSubscription, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
     ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription, StoreError,
 };
@@ -46,6 +46,7 @@ pub trait FrameStore:
     + ExtendIndex
     + DeleteIndex
     + ListMembers
+    + CountDevices
     + NoteMissing
     + AdvanceHead
     + ReadHead
@@ -67,6 +68,7 @@ impl<T> FrameStore for T where
         + ExtendIndex
         + DeleteIndex
         + ListMembers
+        + CountDevices
         + NoteMissing
         + AdvanceHead
         + ReadHead
@@ -183,7 +185,9 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 Err(Failure::Command(code, cause)) => {
                     record.command_errors += 1;
                     note_error(record, code, &cause);
-                    Reply::error(id, code)
+                    // A limit is ours, and told; other causes may be about what others may not know.
+                    let is_limit = code == ErrorCode::LimitExceeded;
+                    if is_limit { Reply::error_with(id, code, cause) } else { Reply::error(id, code) }
                 }
                 Err(Failure::Store(error)) => Reply::error(id, note_store_error(record, &error)),
                 Err(Failure::Connection(code, cause)) => return Err((code, cause)),

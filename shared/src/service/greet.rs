@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::auth::{Identity, TokenError};
+use crate::ids::UserId;
 use crate::model::Connection;
 use crate::ports::{
-    DeleteIndex, ExtendIndex, GreetConnection, PutIndex, RefreshConnection, Refusal, StoreError,
-    Subscriptions,
+    CountDevices, DeleteIndex, ExtendIndex, GreetConnection, PutIndex, RefreshConnection, Refusal,
+    StoreError, Subscriptions,
 };
 use crate::protocol::command::{Connect, Refresh};
 use crate::protocol::reply::{Lease, RefreshResult};
@@ -34,7 +35,7 @@ pub struct Greeting {
 /// # Errors
 /// What the client is told.
 pub async fn greet(
-    store: &(impl GreetConnection + PutIndex + ExtendIndex + DeleteIndex),
+    store: &(impl GreetConnection + CountDevices + PutIndex + ExtendIndex + DeleteIndex),
     settings: &Settings,
     connection: &mut Connection,
     command: &Connect,
@@ -58,10 +59,19 @@ pub async fn greet(
     if let (Some(user), true) = (&connection.user, known.expires_at() > connection.expires_at()) {
         store.extend_device(user, &known).await?;
     }
-    let greeted = store.greet(&known).await;
-    if let (Some(user), false) = (new, matches!(greeted, Ok(Ok(())))) {
+    let crowded = is_crowded(store, settings, known.user.as_ref(), now_s).await;
+    let greeted = match crowded {
+        Ok(false) => Some(store.greet(&known).await),
+        Ok(true) | Err(_) => None,
+    };
+    if let (Some(user), false) = (new, matches!(greeted, Some(Ok(Ok(()))))) {
         store.delete_device(user, &known.id).await?;
     }
+    crowded?;
+    let Some(greeted) = greeted else {
+        let cause = "the user has as many connections as it may have".to_owned();
+        return Err(Failure::Connection(DisconnectCode::CONNECTION_LIMIT, cause));
+    };
     greeted?.map_err(|refusal| match refusal {
         Refusal::Already => Failure::Connection(DisconnectCode::BAD_REQUEST, "a second connect".into()),
         Refusal::Closed | Refusal::Full | Refusal::Refreshed => stale(),
@@ -69,6 +79,20 @@ pub async fn greet(
     let lease = Lease::until(known.token_expires_at, now_s);
     *connection = Connection { greeted: true, ..known };
     Ok(Greeting { lease, channels })
+}
+
+/// Whether the user has more connections than it may have, this one among them. Its row is there
+/// before they are counted: of several that come at once, none is overlooked.
+async fn is_crowded(
+    store: &impl CountDevices,
+    settings: &Settings,
+    user: Option<&UserId>,
+    now_s: i64,
+) -> Result<bool, StoreError> {
+    match (settings.max_connections_per_user, user) {
+        (Some(most), Some(user)) => Ok(store.devices(user, now_s).await? > most),
+        _ => Ok(false),
+    }
 }
 
 /// Lets the client stay as long as its new token says.

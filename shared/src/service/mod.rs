@@ -42,6 +42,8 @@ pub struct Settings {
     pub allow_anonymous: bool,
     /// What tokens are checked with.
     pub tokens: TokenVerifier,
+    /// Connections that a user may have; `None` for any number.
+    pub max_connections_per_user: Option<usize>,
     /// The origins whose pages may connect; none for all.
     pub allowed_origins: Vec<String>,
 }

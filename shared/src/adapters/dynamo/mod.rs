@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCa
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::{Connection, Member, Subscription, keys};
-use crate::ports::{DeleteIndex, ListMembers, PutIndex, ReadConnection, StoreError};
+use crate::ports::{CountDevices, DeleteIndex, ListMembers, PutIndex, ReadConnection, StoreError};
 use crate::telemetry::Usage;
 
 /// Write units of a conditional write that was refused: DynamoDB charges it all the same, and
@@ -54,8 +54,8 @@ impl Table {
         Ok(())
     }
 
-    /// One page of a shard's members that have not expired.
-    async fn member_page(
+    /// One page of a partition's rows that have not expired.
+    async fn live_page(
         &self,
         partition: &str,
         now_s: i64,
@@ -133,6 +133,20 @@ impl DeleteIndex for Table {
     }
 }
 
+impl CountDevices for Table {
+    async fn devices(&self, user: &UserId, now_s: i64) -> Result<usize, StoreError> {
+        let (mut count, mut from) = (0, None);
+        loop {
+            let page = self.live_page(&keys::devices(user), now_s, from).await?;
+            count += page.items().len();
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+}
+
 impl ListMembers for Table {
     async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
         let mut members = Vec::new();
@@ -140,7 +154,7 @@ impl ListMembers for Table {
             let partition = keys::members(channel, shard);
             let mut from = None;
             loop {
-                let page = self.member_page(&partition, now_s, from).await?;
+                let page = self.live_page(&partition, now_s, from).await?;
                 members.extend(page.items().iter().filter_map(item::to_member));
                 from = page.last_evaluated_key;
                 if from.is_none() {

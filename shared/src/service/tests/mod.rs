@@ -74,6 +74,7 @@ impl World {
             namespaces: Namespaces::from_json(namespaces).unwrap(),
             allow_anonymous: true,
             tokens: TokenVerifier::new(&keys).unwrap(),
+            max_connections_per_user: None,
             allowed_origins: Vec::new(),
         };
         Self { memory: Memory::default(), clock: ManualClock::at(NOW), settings }

@@ -1,5 +1,8 @@
 //! Clients with tokens.
 
+use proptest::prelude::{any, prop_assert, proptest};
+
+use super::races::{Running, interleave};
 use super::{NOW, SECRET, World, token};
 use crate::auth::tests::sign;
 use crate::model::{Connection, keys};
@@ -117,4 +120,38 @@ async fn a_refresh_is_for_the_same_user_only() {
     connect(&world, "c", &token("carol", 600)).await;
     let answer = refresh(&world, "c", &token("carol", -60)).await;
     assert_eq!(answer, r#"{"id":9,"error":{"code":109,"message":"token expired"}}"#);
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_connections_and_no_more() {
+    let mut world = World::new();
+    world.settings.max_connections_per_user = Some(2);
+    for id in ["a", "b"] {
+        let (answer, _) = connect(&world, id, &token("alice", 600)).await;
+        assert!(answer.contains("\"client\""), "{answer}");
+    }
+    connect(&world, "c", &token("alice", 600)).await;
+    let push = r#"{"push":{"disconnect":{"code":3504,"reason":"connection limit"}}}"#;
+    assert_eq!(world.received("c"), [push]);
+    assert_eq!(world.memory.index().len(), 2, "it leaves no row");
+    let (answer, _) = connect(&world, "d", &token("bob", 600)).await;
+    assert!(answer.contains("\"client\""), "another user is not held up: {answer}");
+    world.disconnect("a").await;
+    let (answer, _) = connect(&world, "e", &token("alice", 600)).await;
+    assert!(answer.contains("\"client\""), "there is room again: {answer}");
+}
+
+proptest! {
+    #[test]
+    fn however_many_come_at_once_no_user_has_too_many(order in proptest::collection::vec(any::<u8>(), 1..60)) {
+        let mut world = World::new();
+        world.settings.max_connections_per_user = Some(2);
+        let acts = ["a", "b", "c", "d"].map(|id| {
+            let world = world.clone();
+            let act: Running = Box::pin(async move { drop(connect(&world, id, &token("alice", 600)).await) });
+            act
+        });
+        interleave(acts.into(), &order, None);
+        prop_assert!(world.memory.index().len() <= 2);
+    }
 }
