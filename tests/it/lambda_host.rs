@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudwatch::logs::{LogEvent, LogStore};
+use cloudwatch::metrics::MetricStore;
 use local::Credentials;
-use local::Meters;
 use local::clock::{Clock, SystemClock};
 use local::lambda::{ENVIRONMENTS, Host, HostConfig, InvokeError, is_routine};
 use local::programs::{self, Profile, Program, Programs};
@@ -74,7 +74,7 @@ pub(crate) fn host_of(function: Function, program: Program) -> (Host, LogStore) 
         functions: BTreeMap::from([("Probe".to_owned(), function)]),
         programs: Programs::from([("Probe".to_owned(), program)]),
         logs: logs.clone(),
-        meters: Meters::default(),
+        metrics: MetricStore::default(),
         region: "eu-west-1".to_owned(),
         account_id: "123456789012".to_owned(),
         credentials: Credentials::default(),

@@ -21,6 +21,5 @@ mod tables;
 pub use credentials::Credentials;
 pub use faults::{Fault, FaultError};
 pub use gateway::{Quotas, execution_log_group, is_execution_failure};
-pub use meters::Meters;
 pub use stack::{Config, Endpoint, Running, StartError, start};
 pub use tables::TableError;

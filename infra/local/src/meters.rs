@@ -1,40 +1,9 @@
-//! Metrics of the services themselves, gathered for a second before they go into the store.
-//!
-//! Every message is a dozen samples: six metrics in two or three sets of dimensions. As data of
-//! their own they would cost more than reading the message does. CloudWatch keeps such metrics by
-//! the minute, so that nobody can tell the difference.
+//! Metrics of the services themselves: a meter measures several at once, in several sets of
+//! dimensions.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
-use cloudwatch::metrics::{Datum, MetricStore, Values};
-use tokio::task::JoinHandle;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at};
-
-/// How long samples wait at most.
-const GATHERED: Duration = Duration::from_secs(1);
-
-/// Where data go.
-pub(crate) trait Sink: fmt::Debug + Send + Sync {
-    /// Keeps what was measured.
-    fn put(&self, datum: Datum);
-}
-
-impl Sink for MetricStore {
-    fn put(&self, datum: Datum) {
-        Self::put(self, datum);
-    }
-}
-
-/// The meters of all services. Clones share them.
-#[derive(Debug, Clone)]
-pub struct Meters {
-    sink: Arc<dyn Sink>,
-    /// Never held across an await.
-    meters: Arc<Mutex<Vec<Arc<Meter>>>>,
-}
+use cloudwatch::metrics::{MetricStore, Recorder};
 
 /// A metric: its name and its unit.
 pub(crate) type Metric = (&'static str, &'static str);
@@ -45,130 +14,26 @@ pub(crate) type Dimensions = BTreeMap<String, String>;
 /// Metrics that are measured together, in the same sets of dimensions.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    sink: Arc<dyn Sink>,
-    namespace: &'static str,
-    metrics: &'static [Metric],
-    dimensions: Vec<Dimensions>,
-    /// Never held across an await.
-    tally: Mutex<Tally>,
-}
-
-/// The samples of one second.
-#[derive(Debug, Default)]
-struct Tally {
-    /// Seconds since the epoch.
-    second: i64,
-    /// By the metric's place: how often each value was seen, by its bits.
-    samples: Vec<HashMap<u64, f64>>,
-}
-
-impl Default for Meters {
-    /// Meters that nobody reads.
-    fn default() -> Self {
-        Self::new(MetricStore::default())
-    }
-}
-
-impl Meters {
-    /// Meters whose samples go to a store.
-    #[must_use]
-    pub fn new(store: MetricStore) -> Self {
-        Self::to(Arc::new(store))
-    }
-
-    pub(crate) fn to(sink: Arc<dyn Sink>) -> Self {
-        Self { sink, meters: Arc::default() }
-    }
-
-    /// A new meter.
-    pub(crate) fn meter(
-        &self,
-        namespace: &'static str,
-        metrics: &'static [Metric],
-        dimensions: Vec<Dimensions>,
-    ) -> Arc<Meter> {
-        let (sink, tally) = (Arc::clone(&self.sink), Mutex::default());
-        let meter = Arc::new(Meter { sink, namespace, metrics, dimensions, tally });
-        self.lock().push(Arc::clone(&meter));
-        meter
-    }
-
-    /// Puts into the store what has been gathered.
-    pub(crate) fn flush(&self) {
-        let meters = self.lock().clone();
-        for meter in meters {
-            meter.flush();
-        }
-    }
-
-    /// A task that flushes now and then, until it is aborted.
-    pub(crate) fn flushing(&self) -> JoinHandle<()> {
-        let meters = self.clone();
-        tokio::spawn(async move {
-            let mut ticks = interval_at(Instant::now() + GATHERED, GATHERED);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                meters.flush();
-            }
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Meter>>> {
-        self.meters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// By the metric's place: its series.
+    recorders: Vec<Vec<Recorder>>,
 }
 
 impl Meter {
+    /// A meter of these metrics in each of these sets of dimensions.
+    pub(crate) fn new(store: &MetricStore, namespace: &str, metrics: &[Metric], sets: &[Dimensions]) -> Self {
+        let series = |(name, unit): &Metric| {
+            sets.iter().map(|set| store.recorder(namespace, name, set.clone(), unit)).collect()
+        };
+        Self { recorders: metrics.iter().map(series).collect() }
+    }
+
     /// Adds samples of one time: each the metric's place in the list, and the value.
     pub(crate) fn record(&self, now_ms: i64, samples: impl IntoIterator<Item = (usize, f64)>) {
-        let second = now_ms.div_euclid(1000);
-        let full = {
-            let mut tally = self.lock();
-            let full = (tally.second != second).then(|| {
-                mem::replace(&mut *tally, Tally { second, samples: vec![HashMap::new(); self.metrics.len()] })
-            });
-            for (metric, value) in samples {
-                if let Some(values) = tally.samples.get_mut(metric) {
-                    *values.entry(value.to_bits()).or_default() += 1.0;
-                }
-            }
-            full
-        };
-        if let Some(full) = full {
-            self.put(full);
-        }
-    }
-
-    fn flush(&self) {
-        let tally = mem::take(&mut *self.lock());
-        self.put(tally);
-    }
-
-    fn put(&self, tally: Tally) {
-        for ((name, unit), samples) in self.metrics.iter().zip(tally.samples) {
-            if samples.is_empty() {
-                continue;
-            }
-            let samples: Vec<_> =
-                samples.into_iter().map(|(bits, count)| (f64::from_bits(bits), count)).collect();
-            for dimensions in &self.dimensions {
-                self.sink.put(Datum {
-                    namespace: self.namespace.to_owned(),
-                    name: (*name).to_owned(),
-                    dimensions: dimensions.clone(),
-                    unit,
-                    high_resolution: false,
-                    timestamp: tally.second * 1000,
-                    values: Values::Samples(samples.clone()),
-                });
+        for (metric, value) in samples {
+            for recorder in self.recorders.get(metric).into_iter().flatten() {
+                recorder.record(now_ms, value);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tally> {
-        // Whole after every sample, so a poisoned lock is still good.
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,85 +44,78 @@ pub(crate) fn dimensions<const N: usize>(pairs: [(&str, &str); N]) -> Dimensions
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use cloudwatch::alarms::AlarmStore;
+    use cloudwatch::api::metrics::Api;
+    use cloudwatch::clock::Clock;
+    use serde_json::{Value, json};
+
     use super::*;
 
-    /// Keeps what it is given.
-    #[derive(Debug, Default)]
-    pub(crate) struct Kept(Mutex<Vec<Datum>>);
+    /// A time at which everything is new.
+    #[derive(Debug)]
+    struct Early;
 
-    impl Sink for Kept {
-        fn put(&self, datum: Datum) {
-            self.0.lock().unwrap().push(datum);
+    impl Clock for Early {
+        fn now_ms(&self) -> i64 {
+            0
         }
     }
 
-    impl Kept {
-        /// Every series on a line, sorted: `Name {dimensions}`, and each value with how often it
-        /// was seen.
-        pub(crate) fn series(&self) -> Vec<String> {
-            let mut series = BTreeMap::<String, BTreeMap<String, f64>>::new();
-            for datum in self.0.lock().unwrap().iter() {
-                let dimensions: Vec<_> =
-                    datum.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let name = format!("{} {{{}}}", datum.name, dimensions.join(" "));
-                let Values::Samples(samples) = &datum.values else { panic!("samples") };
-                let values = series.entry(name).or_default();
-                for (value, count) in samples {
-                    *values.entry(value.to_string()).or_default() += count;
-                }
-            }
-            let line = |(name, values): (String, BTreeMap<String, f64>)| {
-                let values: Vec<_> = values.iter().map(|(value, count)| format!("{value}x{count}")).collect();
-                format!("{name} {}", values.join(" "))
-            };
-            series.into_iter().map(line).collect()
-        }
-
-        fn timestamps(&self) -> Vec<i64> {
-            self.0.lock().unwrap().iter().map(|datum| datum.timestamp).collect()
-        }
+    fn call(api: &Api, operation: &str, request: &Value) -> Value {
+        let target = format!("GraniteServiceVersion20100801.{operation}");
+        let parts = http::Request::post("/").header("X-Amz-Target", target);
+        let parts =
+            parts.header("Content-Type", "application/x-amz-json-1.0").body(()).unwrap().into_parts().0;
+        let answer = api.call(&parts, &Bytes::from(request.to_string()));
+        assert!(answer.status().is_success(), "{answer:?}");
+        serde_json::from_slice(answer.body()).unwrap()
     }
 
-    const METRICS: [Metric; 2] = [("Count", "Count"), ("Took", "Milliseconds")];
+    /// Every series that has data on a line, sorted: `Name {dimensions} 3 in 7`, the sum and how many
+    /// samples it is of.
+    pub(crate) fn series(store: &MetricStore) -> Vec<String> {
+        let api = Api::new(store.clone(), AlarmStore::new("us-east-1", "123456789012"), Arc::new(Early));
+        let listed = call(&api, "ListMetrics", &json!({}));
+        let metrics = listed["Metrics"].as_array().unwrap().iter();
+        let mut lines: Vec<_> = metrics.map(|metric| line(&api, metric)).collect();
+        lines.sort();
+        lines
+    }
 
-    fn meter() -> (Arc<Kept>, Meters, Arc<Meter>) {
-        let kept = Arc::new(Kept::default());
-        let meters = Meters::to(Arc::<Kept>::clone(&kept));
-        let sets = vec![dimensions([("A", "a")]), dimensions([("A", "a"), ("B", "b")])];
-        let meter = meters.meter("N", &METRICS, sets);
-        (kept, meters, meter)
+    fn line(api: &Api, metric: &Value) -> String {
+        let mut request = metric.clone();
+        request["StartTime"] = json!(0);
+        request["EndTime"] = json!(4_000_000_000_i64);
+        request["Period"] = json!(60 * 60 * 24 * 365);
+        request["Statistics"] = json!(["Sum", "SampleCount"]);
+        let points = call(api, "GetMetricStatistics", &request);
+        let points = points["Datapoints"].as_array().unwrap();
+        let total = |name: &str| points.iter().map(|point| point[name].as_f64().unwrap()).sum::<f64>();
+        let dimension = |dimension: &Value| {
+            format!("{}={}", dimension["Name"].as_str().unwrap(), dimension["Value"].as_str().unwrap())
+        };
+        let dimensions: Vec<_> = metric["Dimensions"].as_array().unwrap().iter().map(dimension).collect();
+        let name = metric["MetricName"].as_str().unwrap();
+        format!("{name} {{{}}} {} in {}", dimensions.join(" "), total("Sum"), total("SampleCount"))
     }
 
     #[test]
-    fn equal_samples_of_a_second_are_one_with_a_count_in_every_set_of_dimensions() {
-        let (kept, meters, meter) = meter();
+    fn samples_count_in_every_set_of_dimensions() {
+        let store = MetricStore::default();
+        let sets = [dimensions([("A", "a")]), dimensions([("A", "a"), ("B", "b")])];
+        let meter = Meter::new(&store, "N", &[("Count", "Count"), ("Took", "Milliseconds")], &sets);
+        assert_eq!(series(&store), [""; 0], "a series without data is none");
         meter.record(5_000, [(0, 1.0), (1, 2.5)]);
-        meter.record(5_999, [(0, 1.0), (1, 7.0)]);
-        assert_eq!(kept.timestamps(), [0; 0], "nothing yet");
-        meters.flush();
-        meters.flush();
-        let expected =
-            ["Count {A=a B=b} 1x2", "Count {A=a} 1x2", "Took {A=a B=b} 2.5x1 7x1", "Took {A=a} 2.5x1 7x1"];
-        assert_eq!(kept.series(), expected);
-        assert_eq!(kept.timestamps(), [5_000; 4]);
-    }
-
-    #[test]
-    fn the_next_second_puts_the_one_before() {
-        let (kept, _, meter) = meter();
-        meter.record(5_000, [(0, 1.0)]);
-        meter.record(6_000, [(0, 1.0)]);
-        assert_eq!(kept.timestamps(), [5_000; 2]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn samples_wait_a_second_at_most() {
-        let (kept, meters, meter) = meter();
-        let task = meters.flushing();
-        meter.record(5_000, [(0, 1.0)]);
-        // The clock moves when every task waits.
-        tokio::time::sleep_until(Instant::now() + GATHERED * 2).await;
-        assert_eq!(kept.timestamps(), [5_000; 2]);
-        task.abort();
+        meter.record(5_999, [(0, 1.0)]);
+        let expected = [
+            "Count {A=a B=b} 2 in 2",
+            "Count {A=a} 2 in 2",
+            "Took {A=a B=b} 2.5 in 1",
+            "Took {A=a} 2.5 in 1",
+        ];
+        assert_eq!(series(&store), expected);
     }
 }

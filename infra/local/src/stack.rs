@@ -8,7 +8,6 @@ use cloudwatch::logs::LogStore;
 use cloudwatch::metrics::MetricStore;
 use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::callback_endpoint;
 use crate::clock::SystemClock;
@@ -16,7 +15,6 @@ use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
-use crate::meters::Meters;
 use crate::programs::Programs;
 use crate::tables::{TableError, Tables};
 
@@ -105,21 +103,9 @@ pub struct Running {
     aws: String,
     logs: LogStore,
     metrics: MetricStore,
-    meters: Meters,
-    flushing: Flushing,
     gateway: Gateway,
     host: Host,
     tables: Tables,
-}
-
-/// The task that moves metrics into the store; it ends with this.
-#[derive(Debug)]
-struct Flushing(JoinHandle<()>);
-
-impl Drop for Flushing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Starts an app: its tables, its functions' host, and its APIs.
@@ -134,7 +120,6 @@ impl Drop for Flushing {
 pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
     let clock = Arc::new(SystemClock);
     let (logs, metrics) = (LogStore::default(), MetricStore::default());
-    let meters = Meters::new(metrics.clone());
     declare_groups(&logs, &app);
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
     let aws = format!("http://{}", reachable(config.aws.local_addr()?));
@@ -154,7 +139,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         functions: app.functions,
         programs,
         logs: logs.clone(),
-        meters: meters.clone(),
+        metrics: metrics.clone(),
         region: config.settings.region.clone(),
         account_id: config.settings.account_id.clone(),
         credentials: config.credentials.clone(),
@@ -166,7 +151,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
         functions,
         logs: logs.clone(),
-        meters: meters.clone(),
+        metrics: metrics.clone(),
         clock,
         time_scale: config.time_scale,
         quotas: config.quotas,
@@ -181,8 +166,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         StartError::Function { function, reason, output }
     })?;
     let gateway = Gateway::start(config.websocket, settings)?;
-    let flushing = Flushing(meters.flushing());
-    Ok(Running { endpoints, aws, logs, metrics, meters, flushing, gateway, host, tables })
+    Ok(Running { endpoints, aws, logs, metrics, gateway, host, tables })
 }
 
 impl Running {
@@ -198,10 +182,9 @@ impl Running {
         &self.aws
     }
 
-    /// The metrics of the gateway and of Lambda, up to now.
+    /// The metrics of the gateway, of Lambda, and in the functions' log lines.
     #[must_use]
     pub fn metrics(&self) -> &MetricStore {
-        self.meters.flush();
         &self.metrics
     }
 
@@ -217,8 +200,6 @@ impl Running {
         self.gateway.shutdown().await;
         self.host.shutdown().await;
         self.tables.shutdown().await;
-        drop(self.flushing);
-        self.meters.flush();
     }
 }
 

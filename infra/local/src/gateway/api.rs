@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloudwatch::logs::LogStore;
+use cloudwatch::metrics::MetricStore;
 use sam::app::{ApiKey, ApiKeySource, Route, Target, WebSocketApi};
 
 use super::access_log::{AccessLog, Row};
@@ -12,7 +13,6 @@ use super::metrics::Metrics;
 use super::model::Models;
 use super::route::{DEFAULT, Selection};
 use super::throttle::{Bucket, Quotas};
-use crate::meters::Meters;
 
 /// One WebSocket API.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Api {
     pub(crate) fn new(
         api: &WebSocketApi,
         logs: &LogStore,
-        meters: &Meters,
+        metrics: &MetricStore,
         quotas: &Quotas,
     ) -> Result<Self, String> {
         let stage = |stage: &sam::app::Stage| Stage {
@@ -63,7 +63,7 @@ impl Api {
             api_keys: stage.api_keys.clone(),
             access_log: stage.access_log.as_ref().map(|settings| AccessLog::new(settings, logs.clone())),
             execution_log: ExecutionLog::new(&api.id, stage, logs.clone()),
-            metrics: Metrics::new(&api.id, stage, api.routes.keys(), meters),
+            metrics: Metrics::new(&api.id, stage, api.routes.keys(), metrics),
             throttles: throttles(stage, api.routes.keys(), quotas),
         };
         let asks_for_keys = api.routes.values().any(|route| route.api_key_required);

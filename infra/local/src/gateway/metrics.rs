@@ -9,11 +9,12 @@
 //! [Monitor WebSocket API execution with CloudWatch metrics]: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use cloudwatch::metrics::MetricStore;
 
 use super::access_log::Row;
 use super::management::ROUTE_KEYS;
-use crate::meters::{Meter, Meters, Metric, dimensions};
+use crate::meters::{Meter, Metric, dimensions};
 
 const NAMESPACE: &str = "AWS/ApiGateway";
 
@@ -38,9 +39,9 @@ const INTEGRATION_LATENCY: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// Series of the API and of the stage.
-    stage: Arc<Meter>,
+    stage: Meter,
     /// By route key: the same series, and those of a route with detailed metrics.
-    routes: BTreeMap<String, Arc<Meter>>,
+    routes: BTreeMap<String, Meter>,
 }
 
 impl Metrics {
@@ -49,7 +50,7 @@ impl Metrics {
         api_id: &str,
         stage: &sam::app::Stage,
         routes: impl Iterator<Item = &'a String>,
-        meters: &Meters,
+        store: &MetricStore,
     ) -> Self {
         let sets = || {
             let (api, name) = (("ApiId", api_id), ("Stage", stage.name.as_str()));
@@ -58,7 +59,7 @@ impl Metrics {
         let detailed = |key: &str| {
             let mut sets = sets();
             sets.push(dimensions([("ApiId", api_id), ("Stage", &stage.name), ("Route", key)]));
-            (key.to_owned(), meters.meter(NAMESPACE, &METRICS, sets))
+            (key.to_owned(), Meter::new(store, NAMESPACE, &METRICS, &sets))
         };
         let all = stage.default_route_settings.detailed_metrics_enabled == Some(true);
         // A default of true stays in force, whatever a route says.
@@ -74,7 +75,7 @@ impl Metrics {
                 detailed_routes.entry(key.to_owned()).or_insert_with(|| detailed(key).1);
             }
         }
-        Self { stage: meters.meter(NAMESPACE, &METRICS, sets()), routes: detailed_routes }
+        Self { stage: Meter::new(store, NAMESPACE, &METRICS, &sets()), routes: detailed_routes }
     }
 
     /// Counts the operation that a row is about.

@@ -47,6 +47,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::Response;
 use cloudwatch::logs::LogStore;
+use cloudwatch::metrics::MetricStore;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use sam::app::WebSocketApi;
@@ -73,7 +74,6 @@ use self::throttle::Throttles;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::lambda::Invoke;
-use crate::meters::Meters;
 
 /// How long open connections and running functions may take to end when the gateway stops.
 const STOPPING: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ pub(crate) struct Settings {
     /// Where access logs and execution logs go.
     pub(crate) logs: LogStore,
     /// Where metrics go.
-    pub(crate) meters: Meters,
+    pub(crate) metrics: MetricStore,
     pub(crate) clock: Arc<dyn Clock>,
     /// How many times faster than AWS's the 10-minute and 2-hour clocks run.
     pub(crate) time_scale: f64,
@@ -146,7 +146,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Result<Self, SettingsError> {
         let api = |declared: &WebSocketApi| {
-            let api = Api::new(declared, &settings.logs, &settings.meters, &settings.quotas);
+            let api = Api::new(declared, &settings.logs, &settings.metrics, &settings.quotas);
             match api {
                 Ok(api) => Ok(Arc::new(api)),
                 Err(reason) => Err(SettingsError::Api { api: declared.logical_id.clone(), reason }),

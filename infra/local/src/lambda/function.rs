@@ -85,7 +85,7 @@ impl Function {
             alive: Some(alive),
         };
         let (logs, clock) = (host.logs.clone(), Arc::clone(&host.clock));
-        let metrics = Metrics::new(&settings.name, &host.meters);
+        let metrics = Metrics::new(&settings.name, &host.metrics);
         Self { settings, program, arn, variables, logs, clock, metrics, state: Mutex::new(state) }
     }
 

@@ -4,10 +4,11 @@
 //! `Errors`, so that their average is the rate of errors, and a metric's time is that of the
 //! invocation's begin. What is throttled is no invocation.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meters::{Meter, Meters, Metric, dimensions};
+use cloudwatch::metrics::MetricStore;
+
+use crate::meters::{Meter, Metric, dimensions};
 
 const METRICS: [Metric; 5] = [
     ("Invocations", "Count"),
@@ -26,16 +27,14 @@ const CONCURRENT_EXECUTIONS: usize = 4;
 
 /// Counts a function's invocations.
 #[derive(Debug)]
-pub(super) struct Metrics(Arc<Meter>);
+pub(super) struct Metrics(Meter);
 
 impl Metrics {
     /// The metrics of a function, by its name and as the resource that is invoked.
-    pub(super) fn new(name: &str, meters: &Meters) -> Self {
-        let sets = vec![
-            dimensions([("FunctionName", name)]),
-            dimensions([("FunctionName", name), ("Resource", name)]),
-        ];
-        Self(meters.meter("AWS/Lambda", &METRICS, sets))
+    pub(super) fn new(name: &str, store: &MetricStore) -> Self {
+        let sets =
+            [dimensions([("FunctionName", name)]), dimensions([("FunctionName", name), ("Resource", name)])];
+        Self(Meter::new(store, "AWS/Lambda", &METRICS, &sets))
     }
 
     /// An invocation was refused.

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudwatch::logs::LogStore;
+use cloudwatch::metrics::MetricStore;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -33,7 +34,6 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
-use crate::meters::Meters;
 use crate::programs::{Program, Programs};
 
 use self::function::Function;
@@ -115,7 +115,7 @@ pub struct HostConfig {
     /// Where their output goes.
     pub logs: LogStore,
     /// Where Lambda's metrics go.
-    pub meters: Meters,
+    pub metrics: MetricStore,
     /// The region that the functions see, `us-east-1`.
     pub region: String,
     /// The account in the functions' ARNs, twelve digits.

@@ -248,7 +248,8 @@ mod tests {
         let logs = LogStore::default();
         let (reader, mut writer) = std::io::pipe().unwrap();
         let pipe = Pipe::new(reader, stream(&logs), LogFormat::Text).unwrap();
-        let said = || logs.events("group").into_iter().map(|event| event.message.to_string()).collect::<Vec<_>>();
+        let said =
+            || logs.events("group").into_iter().map(|event| event.message.to_string()).collect::<Vec<_>>();
         assert_eq!(pipe.drain(), Drained::Empty);
         writer.write_all(b"one\nha").unwrap();
         assert_eq!(pipe.drain(), Drained::Empty);

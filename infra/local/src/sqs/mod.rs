@@ -23,6 +23,8 @@ use crate::clock::Clock;
 use self::error::SqsError;
 use self::queue::{Queue, Received};
 
+pub(crate) use self::api::TARGET;
+pub(crate) use self::source::Sources;
 
 /// The queues. Clones share them.
 #[derive(Debug, Clone)]

@@ -147,7 +147,7 @@ async fn a_data_trace_has_messages_and_events_cut_at_1024_bytes() {
     WebSocket API [a1b2c3d4e5] received message from client [Connection Id: <c>]. Message: [{"action":"echo","text":"äääääääääääääääääääääääääää
     Endpoint request URI: https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/echo/invocations
     Endpoint request headers: {x-amzn-lambda-integration-tag=<r>, x-amzn-apigateway-api-id=a1b2c3d4e5, Accept=application/json, Content-Type=app
-    Endpoint request body after transformations: {"body":"{\"action\":\"echo\",\"text\":\"ääääääääääääääääääääääääääääääääääääääääääääääääääääää
+    Endpoint request body after transformations: {"requestContext":{"routeKey":"echo","messageId":"<c>","eventType":"MESSAGE","extendedRequestId
     Sending request to https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/echo/invocations
     Received response. Status: 200, Integration latency: 0 ms
     Endpoint response headers: {Content-Type=application/json, Content-Length=1263, x-amzn-RequestId=<l>}

@@ -66,6 +66,7 @@ async fn a_row_is_there_before_the_answer() {
     server.http("GET", &path, b"").await;
     let rows: Vec<_> = server.logs.events("access").into_iter().map(|event| event.message).collect();
     let expected = ["CONNECT $connect 200 - -", "CONNECTION_API GET /@connections/{connectionId} 200 - -"];
+    let rows: Vec<&str> = rows.iter().map(|row| &**row).collect();
     assert_eq!(rows, expected);
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudwatch::logs::LogStore;
+use cloudwatch::metrics::MetricStore;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use sam::app::{
@@ -26,7 +27,6 @@ use crate::credentials::Credentials;
 use crate::gateway::{Faults, Gateway, Quotas, Settings};
 use crate::lambda::Invoke;
 use crate::lambda::InvokeError;
-use crate::meters::Meters;
 use crate::raw_http::{Reply, http};
 
 pub(super) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -294,7 +294,7 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
         invoke: lambda.clone(),
         functions: BTreeMap::new(),
         logs: logs.clone(),
-        meters: Meters::default(),
+        metrics: MetricStore::default(),
         clock: Arc::new(FixedClock),
         time_scale: 1.0,
         quotas: Quotas::default(),

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use cloudwatch::metrics::MetricStore;
 use futures_util::FutureExt;
 use tokio::time::advance;
 
@@ -10,8 +11,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::credentials::Credentials;
 use crate::lambda::output::LogStream;
-use crate::meters::Meters;
-use crate::meters::tests::Kept;
+use crate::meters::tests::series;
 
 /// A function `F` with a template's defaults.
 pub(in crate::lambda) fn settings() -> sam::app::Function {
@@ -39,8 +39,7 @@ fn system(function: &Function) -> SystemLog {
 struct Played {
     function: Arc<Function>,
     system: SystemLog,
-    meters: Meters,
-    kept: Arc<Kept>,
+    metrics: MetricStore,
     /// Environments that wait; one whose receiver is gone has hung up.
     polls: Vec<oneshot::Receiver<Work>>,
     /// Keeps the answers' receivers.
@@ -50,13 +49,12 @@ struct Played {
 impl Played {
     fn new(reserved: Option<u32>) -> Self {
         let settings = sam::app::Function { reserved_concurrency: reserved, ..settings() };
-        let kept = Arc::new(Kept::default());
-        let meters = Meters::to(Arc::<Kept>::clone(&kept));
+        let metrics = MetricStore::default();
         let host = HostConfig {
             functions: BTreeMap::new(),
             programs: BTreeMap::new(),
             logs: LogStore::default(),
-            meters: meters.clone(),
+            metrics: metrics.clone(),
             region: "eu-west-1".to_owned(),
             account_id: "123456789012".to_owned(),
             credentials: Credentials::default(),
@@ -66,7 +64,7 @@ impl Played {
         let program = Program::Executable(PathBuf::from("/nowhere/bootstrap"));
         let function = Arc::new(Function::new(settings, program, &host, watch::channel(()).1));
         let system = system(&function);
-        Self { function, system, meters, kept, polls: Vec::new(), answers: Vec::new() }
+        Self { function, system, metrics, polls: Vec::new(), answers: Vec::new() }
     }
 
     fn invoke(&mut self, payload: &str) {
@@ -356,16 +354,15 @@ async fn invocations_errors_and_throttles_are_counted_by_function_and_by_resourc
     pass(Duration::from_micros(1_500_250));
     function.function.answer(1, &second, Ok(Bytes::new()), &function.system).unwrap();
     function.ended(0, &Ending::Exited("Runtime exited with error: exit status 1".to_owned()));
-    function.meters.flush();
     let of_function = |line: &String| line.contains("{FunctionName=stack-F} ");
-    let series = function.kept.series();
+    let series = series(&function.metrics);
     let lines: Vec<_> = series.iter().filter(|line| of_function(line)).cloned().collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-    ConcurrentExecutions {FunctionName=stack-F} 1x1 2x1
-    Duration {FunctionName=stack-F} 1500.25x2
-    Errors {FunctionName=stack-F} 0x1 1x1
-    Invocations {FunctionName=stack-F} 1x2
-    Throttles {FunctionName=stack-F} 0x2 1x1
+    ConcurrentExecutions {FunctionName=stack-F} 3 in 2
+    Duration {FunctionName=stack-F} 3000.5 in 2
+    Errors {FunctionName=stack-F} 1 in 2
+    Invocations {FunctionName=stack-F} 2 in 2
+    Throttles {FunctionName=stack-F} 1 in 3
     ");
     let as_resource = |line: &String| line.contains("{FunctionName=stack-F Resource=stack-F} ");
     assert_eq!(series.iter().filter(|line| as_resource(line)).count(), lines.len());
