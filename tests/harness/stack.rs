@@ -27,6 +27,8 @@ pub struct Options {
     pub quotas: Quotas,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// A folder that keeps tables and logs.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -38,6 +40,7 @@ impl Default for Options {
             time_scale: 1.0,
             quotas: Quotas::default(),
             faults: Vec::new(),
+            data: None,
         }
     }
 }
@@ -94,6 +97,7 @@ impl Stack {
         let table = app.tables.first().map(|table| table.name.clone());
         let config = Config {
             websocket: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            http: None,
             aws: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             settings,
             time_scale: options.time_scale,
@@ -101,6 +105,7 @@ impl Stack {
             faults: options.faults,
             credentials: Credentials::default(),
             verify_signatures: true,
+            data: options.data,
         };
         let running = local::start(app, programs, config).await.unwrap_or_else(|error| panic!("{error}"));
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())

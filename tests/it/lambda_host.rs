@@ -47,6 +47,7 @@ pub(crate) fn app(function: Function) -> App {
         http_apis: Vec::new(),
         event_sources: Vec::new(),
         log_groups: Vec::new(),
+        metric_filters: Vec::new(),
         outputs: BTreeMap::new(),
         ignored: Vec::new(),
     }

@@ -60,6 +60,9 @@ pub(crate) struct UpOptions {
     /// The port of the WebSocket API and of @connections; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 3001)]
     pub(crate) port: u16,
+    /// The port of the HTTP APIs, when the template has any; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 3002)]
+    pub(crate) http_port: u16,
     /// The port of the AWS services (DynamoDB); 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     pub(crate) aws_port: u16,

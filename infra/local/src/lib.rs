@@ -9,14 +9,17 @@ mod fidelity;
 mod gateway;
 mod http_api;
 pub mod lambda;
+mod logging;
 mod meters;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;
 mod schedule;
+mod services;
 mod sqs;
 mod stack;
 mod tables;
+mod triggers;
 
 pub use credentials::Credentials;
 pub use faults::{Fault, FaultError};

@@ -3,8 +3,6 @@
 //! The first time is one interval after the start, as after a rule's creation. What a function fails at
 //! is not tried again here; on AWS an asynchronous invocation is, twice.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use sam::app::Schedule;
 use serde_json::json;
@@ -12,25 +10,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::clock::Clock;
-use crate::lambda::Invoke;
+use crate::triggers::Ground;
 
 /// The running rules.
 #[derive(Debug)]
 pub(crate) struct Schedules {
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<()>>,
-}
-
-/// What rules need to invoke.
-#[derive(Debug, Clone)]
-pub(crate) struct Ground {
-    pub(crate) invoke: Arc<dyn Invoke>,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// In the rules' ARNs.
-    pub(crate) region: String,
-    /// In the rules' ARNs, twelve digits.
-    pub(crate) account_id: String,
 }
 
 impl Schedules {
@@ -89,6 +75,7 @@ fn event(schedule: &Schedule, ground: &Ground) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use futures_util::future::BoxFuture;
@@ -96,7 +83,8 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::lambda::InvokeError;
+    use crate::clock::Clock;
+    use crate::lambda::{Invoke, InvokeError};
 
     #[derive(Debug)]
     struct Told(mpsc::UnboundedSender<Value>);

@@ -2,21 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use cloudwatch::logs::LogStore;
+use cloudwatch::alarms::AlarmStore;
+use cloudwatch::api::{self, Account};
+use cloudwatch::logs::{LogStore, OpenError};
 use cloudwatch::metrics::MetricStore;
 use sam::app::{App, WebSocketApi};
 use tokio::net::TcpListener;
 
 use crate::callback_endpoint;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
+use crate::logging::{self, Logging};
 use crate::programs::Programs;
+use crate::services::{Backends, Services};
+use crate::sqs::{Place, Sqs};
 use crate::tables::{TableError, Tables};
+use crate::triggers::{Declared, Ground, Triggers};
 
 /// Lines of a function that does not start that are worth showing.
 const OUTPUT_LINES: usize = 3;
@@ -28,6 +35,8 @@ pub struct Config {
     pub websocket: TcpListener,
     /// For the AWS services that SDKs call.
     pub aws: TcpListener,
+    /// For the HTTP APIs. They have no address without it.
+    pub http: Option<TcpListener>,
     /// The account and region that functions see.
     pub settings: sam::Settings,
     /// How many times faster than AWS's the 10-minute and 2-hour clocks of a connection run.
@@ -40,6 +49,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// Whether calls of `@connections` and handshakes of `AWS_IAM` routes must be signed, as on AWS.
     pub verify_signatures: bool,
+    /// A folder that keeps tables and logs over restarts; `None` keeps them in memory.
+    pub data: Option<PathBuf>,
 }
 
 /// Where one stage of one API answers.
@@ -69,6 +80,12 @@ pub enum StartError {
     /// A fault is about a function that is not there.
     #[error("the fault kill-function={0} names a function that the template does not have")]
     Fault(String),
+    /// The logs cannot be kept.
+    #[error(transparent)]
+    Logs(#[from] OpenError),
+    /// A metric filter of the template is not one that CloudWatch takes.
+    #[error("{0}")]
+    MetricFilter(String),
     /// The tables cannot be served.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -101,11 +118,14 @@ impl From<SettingsError> for StartError {
 pub struct Running {
     endpoints: Vec<Endpoint>,
     aws: String,
-    logs: LogStore,
+    http: Option<String>,
+    logging: Logging,
     metrics: MetricStore,
     gateway: Gateway,
+    triggers: Triggers,
     host: Host,
     tables: Tables,
+    services: Services,
 }
 
 /// Starts an app: its tables, its functions' host, and its APIs.
@@ -118,23 +138,20 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`].
 pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
-    let clock = Arc::new(SystemClock);
-    let (logs, metrics) = (LogStore::default(), MetricStore::default());
-    declare_groups(&logs, &app);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = MetricStore::default();
+    let logging = Logging::start(config.data.clone(), metrics.clone(), Arc::clone(&clock)).await?;
+    let logs = logging.store().clone();
+    logging::declare(&logs, &app).map_err(StartError::MetricFilter)?;
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
-    let aws = format!("http://{}", reachable(config.aws.local_addr()?));
-    let by_id = |text: fn(&sam::app::Function) -> &String| -> BTreeMap<String, String> {
-        app.functions.iter().map(|(id, function)| (id.clone(), text(function).clone())).collect()
-    };
-    let (groups, functions) = (by_id(|function| &function.log_group), by_id(|function| &function.name));
-    let faults = Arc::new(Faults::new(&config.faults));
-    if let Some(unknown) = faults.functions().find(|function| !app.functions.contains_key(*function)) {
-        return Err(StartError::Fault(unknown.to_owned()));
-    }
-    if !faults.is_empty() {
-        tracing::warn!("faults are switched on: {faults}");
-    }
+    let aws = url(config.aws.local_addr()?);
+    let http = config.http.as_ref().map(TcpListener::local_addr).transpose()?.map(url);
+    let faults = faults(&config.faults, &app)?;
+    let names = app.functions.iter().map(|(id, function)| (id.clone(), function.name.clone())).collect();
+    let groups: BTreeMap<_, _> =
+        app.functions.iter().map(|(id, function)| (id.clone(), function.log_group.clone())).collect();
     callback_endpoint::give(&mut app.functions, &app.apis, &endpoints);
+    let declared = Declared::take(&mut app);
     let host = Host::new(HostConfig {
         functions: app.functions,
         programs,
@@ -144,13 +161,28 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         account_id: config.settings.account_id.clone(),
         credentials: config.credentials.clone(),
         environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), aws.clone())]),
-        clock: clock.clone(),
+        clock: Arc::clone(&clock),
     });
+    let place = Place::new(&config.settings, &aws);
+    let sqs = Sqs::new(app.queues, place, Arc::clone(&clock));
+    let (logs_api, metrics_api) = service_apis(&config.settings, &logs, &metrics);
+    let private = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let backends =
+        Backends { logs: logs_api, metrics: metrics_api, sqs: sqs.clone(), tables: private.local_addr()? };
+    let file = config.data.map(|folder| folder.join("tables.sqlite"));
+    let tables = Tables::start(private, app.tables, file).await?;
+    let services = Services::start(config.aws, backends);
+    host.warm().await.map_err(|(function, reason)| {
+        let group = groups.get(&function).map_or("", String::as_str);
+        StartError::Function { function, reason, output: last_lines(&logs, group) }
+    })?;
+    let invoke = Arc::new(host.clone());
+    let ground = Ground::new(invoke, Arc::clone(&clock), &config.settings);
     let settings = gateway::Settings {
         apis: app.apis,
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
-        functions,
-        logs: logs.clone(),
+        functions: names,
+        logs,
         metrics: metrics.clone(),
         clock,
         time_scale: config.time_scale,
@@ -159,14 +191,9 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         deployment: config.settings,
         signers: config.verify_signatures.then_some(config.credentials),
     };
-    let tables = Tables::start(config.aws, app.tables).await?;
-    host.warm().await.map_err(|(function, reason)| {
-        let group = groups.get(&function).map_or("", String::as_str);
-        let output = last_lines(&logs, group);
-        StartError::Function { function, reason, output }
-    })?;
     let gateway = Gateway::start(config.websocket, settings)?;
-    Ok(Running { endpoints, aws, logs, metrics, gateway, host, tables })
+    let triggers = declared.start(&sqs, ground, config.http);
+    Ok(Running { endpoints, aws, http, logging, metrics, gateway, triggers, host, tables, services })
 }
 
 impl Running {
@@ -182,6 +209,12 @@ impl Running {
         &self.aws
     }
 
+    /// The address of the HTTP APIs, when there are any: `http://127.0.0.1:3002`.
+    #[must_use]
+    pub fn http(&self) -> Option<&str> {
+        self.http.as_deref()
+    }
+
     /// The metrics of the gateway, of Lambda, and in the functions' log lines.
     #[must_use]
     pub fn metrics(&self) -> &MetricStore {
@@ -191,16 +224,31 @@ impl Running {
     /// The logs of the gateway and of the functions.
     #[must_use]
     pub fn logs(&self) -> &LogStore {
-        &self.logs
+        self.logging.store()
     }
 
     /// Stops everything: sockets are closed with 1001 and `$disconnect` is told, functions that run
     /// may finish for a bounded time, and then their processes and the listeners end.
     pub async fn shutdown(self) {
+        self.triggers.shutdown().await;
         self.gateway.shutdown().await;
         self.host.shutdown().await;
+        self.services.shutdown().await;
         self.tables.shutdown().await;
+        self.logging.shutdown().await;
     }
+}
+
+/// The faults that are switched on, each about something that there is.
+fn faults(switched_on: &[Fault], app: &App) -> Result<Arc<Faults>, StartError> {
+    let faults = Arc::new(Faults::new(switched_on));
+    if let Some(unknown) = faults.functions().find(|function| !app.functions.contains_key(*function)) {
+        return Err(StartError::Fault(unknown.to_owned()));
+    }
+    if !faults.is_empty() {
+        tracing::warn!("faults are switched on: {faults}");
+    }
+    Ok(faults)
 }
 
 /// The last lines of a log group, oldest first.
@@ -213,17 +261,23 @@ fn last_lines(logs: &LogStore, group: &str) -> Vec<String> {
         .collect()
 }
 
-/// Makes the groups that exist before anything is written: declared ones and those of the functions.
-fn declare_groups(logs: &LogStore, app: &App) {
-    let functions = app.functions.values().map(|function| (function.log_group.as_str(), None));
-    let declared = app.log_groups.iter().map(|group| (group.name.as_str(), group.retention_days));
-    for (group, retention) in functions.chain(declared) {
-        // One that is there already is as good.
-        let _ = logs.create_group(group);
-        if retention.is_some() {
-            let _ = logs.set_retention(group, retention);
-        }
-    }
+/// The APIs of CloudWatch Logs and CloudWatch.
+fn service_apis(
+    settings: &sam::Settings,
+    logs: &LogStore,
+    metrics: &MetricStore,
+) -> (api::logs::Api, api::metrics::Api) {
+    let sam::Settings { region, account_id, .. } = settings;
+    let account = Account {
+        partition: settings.partition().to_owned(),
+        region: region.clone(),
+        id: account_id.clone(),
+    };
+    let alarms = AlarmStore::new(region, account_id);
+    (
+        api::logs::Api::new(logs.clone(), account),
+        api::metrics::Api::new(metrics.clone(), alarms, Arc::new(SystemClock)),
+    )
 }
 
 fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {
@@ -237,6 +291,10 @@ fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {
         management: format!("http://{address}/{stage}"),
     };
     stages.map(endpoint).collect()
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{}", reachable(address))
 }
 
 /// An address to connect to: a listener on every interface is reached on loopback.
@@ -304,6 +362,7 @@ mod tests {
             http_apis: Vec::new(),
             event_sources: Vec::new(),
             log_groups: Vec::new(),
+            metric_filters: Vec::new(),
             outputs: BTreeMap::new(),
             ignored: Vec::new(),
         }
@@ -314,12 +373,14 @@ mod tests {
         Config {
             websocket: listener().await.unwrap(),
             aws: listener().await.unwrap(),
+            http: None,
             settings: sam::Settings::default(),
             time_scale,
             quotas: Quotas::default(),
             faults: Vec::new(),
             credentials: Credentials::default(),
             verify_signatures: true,
+            data: None,
         }
     }
 

@@ -1,8 +1,9 @@
-//! DynamoDB: the template's tables, in this process, behind the standard endpoint.
+//! DynamoDB: the template's tables, in this process, on a port of their own.
 //!
-//! The engine is dynoxide on SQLite in memory; nothing outside this module knows it.
+//! The engine is dynoxide on SQLite, in memory or in a file; nothing outside this module knows it.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dynoxide::Database;
@@ -43,10 +44,15 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Creates the tables and serves DynamoDB's API on a listener.
-    pub(crate) async fn start(listener: TcpListener, tables: Vec<Table>) -> Result<Self, TableError> {
+    /// Creates the tables, those that a file has already excepted, and serves DynamoDB's API on a
+    /// listener.
+    pub(crate) async fn start(
+        listener: TcpListener,
+        tables: Vec<Table>,
+        file: Option<PathBuf>,
+    ) -> Result<Self, TableError> {
         // SQLite works on the thread that asks.
-        let database = tokio::task::spawn_blocking(move || database(&tables));
+        let database = tokio::task::spawn_blocking(move || database(&tables, file.as_deref()));
         let database = database.await.map_err(|error| TableError::Engine(error.to_string()))??;
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
@@ -65,7 +71,7 @@ impl Tables {
         Ok(Self { stop, server })
     }
 
-    /// Stops serving and forgets everything.
+    /// Stops serving; what is in no file is forgotten.
     pub(crate) async fn shutdown(mut self) {
         let _ = self.stop.send(());
         if timeout(STOPPING, &mut self.server).await.is_err() {
@@ -74,10 +80,23 @@ impl Tables {
     }
 }
 
-/// A database with these tables.
-fn database(tables: &[Table]) -> Result<Database, TableError> {
-    let database = Database::memory().map_err(|error| TableError::Engine(error.to_string()))?;
+/// A database with these tables, in a file or in memory.
+fn database(tables: &[Table], file: Option<&Path>) -> Result<Database, TableError> {
+    let engine = |error: dynoxide::DynoxideError| TableError::Engine(error.to_string());
+    let database = match file {
+        Some(file) => {
+            let path = file
+                .to_str()
+                .ok_or_else(|| TableError::Engine(format!("the path {} is not text", file.display())))?;
+            Database::new(path)
+        }
+        None => Database::memory(),
+    };
+    let database = database.map_err(engine)?;
     for table in tables {
+        if database.get_table_metadata(&table.name).map_err(engine)?.is_some() {
+            continue;
+        }
         create(&database, table)
             .map_err(|reason| TableError::Create { table: table.logical_id.clone(), reason })?;
     }
@@ -155,7 +174,7 @@ mod tests {
     async fn serves_the_declared_tables_until_it_is_stopped() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let tables = Tables::start(listener, vec![table()]).await.unwrap();
+        let tables = Tables::start(listener, vec![table()], None).await.unwrap();
         let item = json!({ "id": { "S": "a" }, "n": { "N": "1" } });
         let put = json!({ "TableName": "connections", "Item": item });
         assert_eq!(call(address, "PutItem", &put).await.status, 200);
@@ -174,13 +193,29 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut table = table();
         table.create["KeySchema"] = json!([]);
-        let error = Tables::start(listener, vec![table]).await.unwrap_err().to_string();
+        let error = Tables::start(listener, vec![table], None).await.unwrap_err().to_string();
         assert!(error.starts_with("The table Connections cannot be created: "), "{error}");
     }
 
     #[test]
+    fn tables_in_a_file_are_there_again() {
+        let folder = std::env::temp_dir().join(format!("switchboard-tables-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("tables.sqlite");
+        let put = json!({ "TableName": "connections", "Item": { "id": { "S": "a" } } });
+        let key = json!({ "TableName": "connections", "Key": { "id": { "S": "a" } } });
+        let first = database(&[table()], Some(&file)).unwrap();
+        first.put_item(serde_json::from_value(put).unwrap()).unwrap();
+        drop(first);
+        let again = database(&[table()], Some(&file)).unwrap();
+        assert!(again.get_item(serde_json::from_value(key).unwrap()).unwrap().item.is_some());
+        drop(again);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn expired_items_are_deleted() {
-        let database = database(&[table()]).unwrap();
+        let database = database(&[table()], None).unwrap();
         let item = json!({ "id": { "S": "a" }, "expires": { "N": "1" } });
         let put = json!({ "TableName": "connections", "Item": item });
         database.put_item(serde_json::from_value(put).unwrap()).unwrap();

@@ -31,6 +31,8 @@ pub struct App {
     pub schedules: Vec<Schedule>,
     /// CloudWatch log groups, in the template's order.
     pub log_groups: Vec<LogGroup>,
+    /// Metric filters of log groups, in the template's order.
+    pub metric_filters: Vec<MetricFilter>,
     /// `Outputs` by name, resolved.
     pub outputs: BTreeMap<String, String>,
     /// Resources that deploy to AWS and that the local AWS does not run.
@@ -349,6 +351,18 @@ pub struct LogGroup {
     pub name: String,
     /// `RetentionInDays`; `None` keeps for ever.
     pub retention_days: Option<u32>,
+}
+
+/// One metric filter of a log group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricFilter {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// The group's name.
+    pub log_group: String,
+    /// `filterName`, `filterPattern` and `metricTransformations`, as the API of CloudWatch Logs
+    /// spells them.
+    pub filter: serde_json::Value,
 }
 
 /// A resource that the local AWS leaves out.

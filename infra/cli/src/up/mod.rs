@@ -63,6 +63,10 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
     // The ports first: that one is taken should not be learned after a long build.
     let websocket = listen(options.host, options.port, "WebSocket API", "--port").await?;
     let aws = listen(options.host, options.aws_port, "endpoint of the AWS services", "--aws-port").await?;
+    let http = match app.http_apis.is_empty() {
+        true => None,
+        false => Some(listen(options.host, options.http_port, "HTTP API", "--http-port").await?),
+    };
     let programs = tokio::select! {
         programs = build::build(&app, options) => programs?,
         () = stop.asked() => return Ok(()),
@@ -72,6 +76,8 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
     let config = Config {
         websocket,
         aws,
+        http,
+        data: None,
         settings,
         time_scale: options.time_scale,
         quotas,

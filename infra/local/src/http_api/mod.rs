@@ -23,8 +23,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::clock::Clock;
-use crate::lambda::{Invoke, InvokeError};
+use crate::lambda::InvokeError;
+use crate::triggers::Ground;
 
 use self::event::Context;
 use self::route::RouteKey;
@@ -38,14 +38,11 @@ const STOPPING: std::time::Duration = std::time::Duration::from_secs(2);
 /// The key of the route that takes what no other takes, and the name of the stage without a path.
 const DEFAULT: &str = "$default";
 
-/// What the APIs are served with.
+/// The APIs, and what their routes call.
 #[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) apis: Vec<HttpApi>,
-    pub(crate) invoke: Arc<dyn Invoke>,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// In events, twelve digits.
-    pub(crate) account_id: String,
+struct Served {
+    apis: Vec<HttpApi>,
+    ground: Ground,
 }
 
 /// The running APIs.
@@ -65,9 +62,9 @@ struct Call<'a> {
 
 impl HttpApis {
     /// Serves the APIs on a listener.
-    pub(crate) fn start(listener: TcpListener, settings: Settings) -> Self {
+    pub(crate) fn start(listener: TcpListener, apis: Vec<HttpApi>, ground: Ground) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = Router::new().fallback(front_door).with_state(Arc::new(settings));
+        let router = Router::new().fallback(front_door).with_state(Arc::new(Served { apis, ground }));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             let stopped = async {
@@ -90,30 +87,30 @@ impl HttpApis {
 }
 
 async fn front_door(
-    State(settings): State<Arc<Settings>>,
+    State(served): State<Arc<Served>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let answer = match axum::body::to_bytes(body, MAX_BODY).await {
-        Ok(body) => settings.answer(&parts, &body, peer).await,
+        Ok(body) => served.answer(&parts, &body, peer).await,
         Err(_) => answer::message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
     };
     answer.map(Body::from)
 }
 
-impl Settings {
+impl Served {
     async fn answer(&self, parts: &Parts, body: &[u8], peer: SocketAddr) -> Response<Bytes> {
         let Some(call) = self.call(parts) else { return answer::message(StatusCode::NOT_FOUND, "Not Found") };
         let context = Context {
-            account_id: &self.account_id,
+            account_id: &self.ground.account_id,
             api_id: &call.api.id,
             stage: &call.api.stage,
             variables: &call.api.variables,
             route_key: &call.route.key,
             parameters: &call.parameters,
             source_ip: peer.ip().to_canonical(),
-            now_ms: self.clock.now_ms(),
+            now_ms: self.ground.clock.now_ms(),
         };
         let event = event::of(parts, body, &context);
         self.invoke(call.route, Bytes::from(event.to_string())).await
@@ -127,7 +124,7 @@ impl Settings {
             }
             return error();
         };
-        match timeout(route.integration.timeout, self.invoke.invoke(function, event)).await {
+        match timeout(route.integration.timeout, self.ground.invoke.invoke(function, event)).await {
             Ok(Ok(answer)) => answer::of(&answer),
             Ok(Err(InvokeError::Throttled)) | Err(_) => {
                 answer::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")

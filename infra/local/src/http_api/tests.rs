@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::lambda::Invoke;
 use crate::raw_http::{Reply, http};
 
 /// A function that answers with its event, or as its name says.
@@ -48,9 +49,8 @@ fn function(name: &str) -> Target {
 async fn start(apis: Vec<HttpApi>) -> (SocketAddr, HttpApis) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let account_id = "123456789012".to_owned();
-    let settings = Settings { apis, invoke: Arc::new(Functions), clock: Arc::new(SystemClock), account_id };
-    (address, HttpApis::start(listener, settings))
+    let ground = Ground::new(Arc::new(Functions), Arc::new(SystemClock), &sam::Settings::default());
+    (address, HttpApis::start(listener, apis, ground))
 }
 
 async fn get(address: SocketAddr, path: &str) -> Reply {

@@ -12,11 +12,11 @@ use super::message::{self, Outgoing};
 use super::queue::{MAX_VISIBILITY, Message, Queue, Received, Sent};
 use super::{Entry, Sqs, Wanted};
 
-/// What the target of a call begins with.
-pub(crate) const TARGET: &str = "AmazonSQS.";
-
 /// Entries of a batch.
 const MAX_ENTRIES: usize = 10;
+
+/// An entry of a batch with its id.
+type BatchEntry<'a> = (&'a str, &'a Map<String, Value>);
 
 /// Bytes of all messages of a batch.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
@@ -28,7 +28,7 @@ const MAX_WAIT: i64 = 20;
 const SENDER: &str = "AIDAIENQZJOLO23YVJ4VO";
 
 impl Sqs {
-    /// Answers one call: `operation` is what stands behind [`TARGET`].
+    /// Answers one call: `operation` is what stands behind `AmazonSQS.` in its target.
     pub(crate) async fn call(&self, operation: &str, body: &[u8]) -> Response<Bytes> {
         let request_id = uuid::Uuid::new_v4().to_string();
         let answer = match serde_json::from_slice(body) {
@@ -100,7 +100,7 @@ impl Sqs {
         let attributes = message::md5_of_attributes(&outgoing.attributes);
         let sent = self.with(entry, |queue, now| queue.send(outgoing, now))?;
         entry.changed.notify_waiters();
-        Ok(told(&sent, body, attributes))
+        Ok(told(&sent, &body, attributes))
     }
 
     fn send_batch(&self, request: &Map<String, Value>) -> Result<Value, SqsError> {
@@ -201,7 +201,7 @@ impl Sqs {
     }
 }
 
-fn told(sent: &Sent, body: String, attributes: Option<String>) -> Value {
+fn told(sent: &Sent, body: &str, attributes: Option<String>) -> Value {
     let mut told = Map::new();
     told.insert("MessageId".to_owned(), json!(sent.id.to_string()));
     told.insert("MD5OfMessageBody".to_owned(), json!(body));
@@ -354,7 +354,7 @@ fn is_attribute(name: &str) -> bool {
 }
 
 /// The entries of a batch with their ids, which are one to ten and differ.
-fn entries(request: &Map<String, Value>) -> Result<Vec<(&str, &Map<String, Value>)>, SqsError> {
+fn entries(request: &Map<String, Value>) -> Result<Vec<BatchEntry<'_>>, SqsError> {
     let list = request.get("Entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if list.is_empty() {
         return Err(SqsError::empty_batch());

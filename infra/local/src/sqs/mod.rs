@@ -23,7 +23,6 @@ use crate::clock::Clock;
 use self::error::SqsError;
 use self::queue::{Queue, Received};
 
-pub(crate) use self::api::TARGET;
 pub(crate) use self::source::Sources;
 
 /// The queues. Clones share them.
@@ -37,10 +36,7 @@ struct Shared {
     /// By name.
     queues: BTreeMap<String, Entry>,
     clock: Arc<dyn Clock>,
-    region: String,
-    account_id: String,
-    /// Before the account in a queue's URL: `http://127.0.0.1:4566`.
-    endpoint: String,
+    place: Place,
     started: i64,
 }
 
@@ -56,11 +52,11 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// In ARNs.
-    pub(crate) region: String,
+    region: String,
     /// In ARNs and URLs, twelve digits.
-    pub(crate) account_id: String,
+    account_id: String,
     /// Before the account in a queue's URL: `http://127.0.0.1:4566`.
-    pub(crate) endpoint: String,
+    endpoint: String,
 }
 
 /// What a consumer asks for.
@@ -72,10 +68,18 @@ struct Wanted {
     wait: Duration,
 }
 
+impl Place {
+    /// The place of a stack's queues, behind this address.
+    pub(crate) fn new(settings: &sam::Settings, endpoint: &str) -> Self {
+        let (region, account_id) = (settings.region.clone(), settings.account_id.clone());
+        Self { region, account_id, endpoint: endpoint.to_owned() }
+    }
+}
+
 impl Sqs {
     /// These queues, empty.
     pub(crate) fn new(queues: Vec<Declared>, place: Place, clock: Arc<dyn Clock>) -> Self {
-        let Place { region, account_id, endpoint } = place;
+        let Place { region, account_id, .. } = &place;
         let entry = |declared: Declared| {
             let arn = format!("arn:aws:sqs:{region}:{account_id}:{}", declared.name);
             let name = declared.name.clone();
@@ -83,7 +87,7 @@ impl Sqs {
         };
         let queues = queues.into_iter().map(entry).collect();
         let started = clock.now_ms();
-        Self { shared: Arc::new(Shared { queues, clock, region, account_id, endpoint, started }) }
+        Self { shared: Arc::new(Shared { queues, clock, place, started }) }
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, SqsError> {
@@ -154,6 +158,6 @@ impl Sqs {
     }
 
     fn url(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.shared.endpoint, self.shared.account_id)
+        format!("{}/{}/{name}", self.shared.place.endpoint, self.shared.place.account_id)
     }
 }

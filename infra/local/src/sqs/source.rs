@@ -125,7 +125,7 @@ impl Poller {
 
     async fn work(&self, batch: Vec<Received>) {
         let arn = self.sqs.arn(&self.source.queue);
-        let event = event::of(&batch, &arn, &self.sqs.shared.region);
+        let event = event::of(&batch, &arn, &self.sqs.shared.place.region);
         let Ok(answer) = self.invoke.invoke(&self.source.function, event).await else { return };
         let ids = batch.iter().map(|received| received.message.id.to_string());
         let failed =

@@ -41,11 +41,7 @@ fn declared(name: &str) -> Declared {
 }
 
 fn sqs(queues: Vec<Declared>) -> Sqs {
-    let place = Place {
-        region: "us-east-1".to_owned(),
-        account_id: "123456789012".to_owned(),
-        endpoint: "http://127.0.0.1:4566".to_owned(),
-    };
+    let place = Place::new(&sam::Settings::default(), "http://127.0.0.1:4566");
     Sqs::new(queues, place, Arc::new(Paused(Instant::now())))
 }
 

@@ -10,6 +10,7 @@ mod http_api;
 mod integration;
 mod log_group;
 mod mapping;
+mod metric_filter;
 mod mock;
 mod model;
 mod permission;
@@ -69,6 +70,7 @@ pub(crate) fn read(scope: &Scope<'_>, folder: &Path) -> App {
     let app = App {
         tables: table::read(&created, scope),
         log_groups: log_group::read(&created, scope),
+        metric_filters: metric_filter::read(&created, scope),
         outputs: outputs(scope),
         ignored: ignored(&created, &(&apis.used | &http.used), &event_sources, &schedules),
         queues,
@@ -144,6 +146,7 @@ fn ignored(
             "AWS::DynamoDB::Table"
             | "AWS::Lambda::Function"
             | "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter"
             | "AWS::SQS::Queue"
             | "AWS::Serverless::Function" => true,
             "AWS::Events::Rule" => {
