@@ -1,5 +1,6 @@
 //! One connection, from its handshake to its `$disconnect`: a task of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -214,8 +215,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<S>,
 ) -> Ending {
     let mut stopping = shared.stopping.subscribe();
+    // Made once, and not again for every message.
+    let mut stopping = pin!(raised(&mut stopping));
+    let mut deleted = pin!(open.deleted.notified());
     let life = Instant::now() + shared.timers.life;
     let mut idle = Instant::now() + shared.timers.idle;
+    let mut timer = pin!(sleep_until(life.min(idle)));
     let under_way = Arc::new(Semaphore::new(limits::UNDER_WAY));
     let mut place = None;
     loop {
@@ -226,9 +231,17 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 place = free.ok();
                 continue;
             }
-            () = sleep_until(life.min(idle)) => return Ending::going_away(),
-            () = open.deleted.notified() => return Ending::deleted(),
-            () = raised(&mut stopping) => return Ending::going_away(),
+            () = &mut timer => {
+                let until = life.min(idle);
+                if until <= Instant::now() {
+                    return Ending::going_away();
+                }
+                // Messages have put it off since it was set.
+                timer.as_mut().reset(until);
+                continue;
+            }
+            () = &mut deleted => return Ending::deleted(),
+            () = &mut stopping => return Ending::going_away(),
         };
         match step {
             Step::Control => continue,

@@ -35,8 +35,10 @@ const WRITE_BUFFER: usize = 8 * limits::SENT_FRAME;
 pub(crate) struct Socket<S> {
     stream: WebSocketStream<S>,
     waiting: Waiting,
-    /// The message that is on its way: no other is taken before it is written.
+    /// The message that is on its way: no other is taken before all of it has become frames.
     outgoing: Option<Outgoing>,
+    /// Whether the end of a message is among the frames that are leaving.
+    ends: bool,
     /// Reading and writing take turns, so that neither can starve the other.
     reads_first: bool,
 }
@@ -133,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             .max_frame_size(Some(limits::FRAME))
             .max_message_size(Some(limits::MESSAGE));
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-        Self { stream, waiting, outgoing: None, reads_first: false }
+        Self { stream, waiting, outgoing: None, ends: false, reads_first: false }
     }
 
     /// Waits for what happens next. Giving up the wait loses nothing: what is under way stays in the
@@ -172,24 +174,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
-            if self.outgoing.is_none() {
-                let Poll::Ready(text) = self.waiting.poll_next(cx) else { return Poll::Pending };
-                self.outgoing = Some(Outgoing::new(text));
-            }
-            // A frame leaves before the next one is written: nothing collects in a buffer.
+            // Frames leave before the next ones are written: nothing collects in a buffer.
             match self.stream.poll_flush_unpin(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error, cx)),
             }
-            let Some(frame) = self.outgoing.as_mut().and_then(Outgoing::next_frame) else {
-                self.outgoing = None;
+            if mem::take(&mut self.ends) {
                 return Poll::Ready(Step::Sent);
-            };
-            if let Err(error) = self.stream.start_send_unpin(frame) {
-                return Poll::Ready(self.broken(&error, cx));
+            }
+            match self.write_frames(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(error) => return Poll::Ready(self.broken(&error, cx)),
             }
         }
+    }
+
+    /// Writes what leaves at once: the messages that wait, up to the bytes of the largest frame.
+    /// False when there is nothing.
+    fn write_frames(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let (mut room, mut wrote) = (limits::SENT_FRAME, false);
+        while room > 0 {
+            if self.outgoing.is_none() {
+                let Poll::Ready(text) = self.waiting.poll_next(cx) else { break };
+                self.outgoing = Some(Outgoing::new(text));
+            }
+            if let Some(frame) = self.outgoing.as_mut().and_then(Outgoing::next_frame) {
+                room = room.saturating_sub(frame.len());
+                self.stream.start_send_unpin(frame)?;
+                wrote = true;
+            } else {
+                self.outgoing = None;
+                self.ends = true;
+            }
+        }
+        Ok(wrote || self.ends)
     }
 
     /// What a failed write means. A client that closes and leaves can make one fail before its close
@@ -284,6 +304,27 @@ mod tests {
                 client.read_exact(&mut vec![0; length]).await.unwrap();
             }
         }
+    }
+
+    #[tokio::test]
+    async fn messages_that_wait_leave_together() {
+        let (ours, mut client) = tokio::io::duplex(64 * 1024);
+        let (outbox, waiting) = outbox::channel();
+        let mut socket = Socket::new(ours, waiting).await;
+        for text in ["one", "", "three"] {
+            outbox.push(text.into()).await;
+        }
+        assert!(matches!(socket.step(true).await, Step::Sent));
+        let mut received = [0; 14];
+        client.read_exact(&mut received).await.unwrap();
+        assert_eq!(&received, b"\x81\x03one\x81\x00\x81\x05three");
+        assert!(futures_util::poll!(Box::pin(socket.step(true))).is_pending(), "nothing is left");
+        // What is more than a frame's bytes waits for the next turn, after reading has had its own.
+        for _ in 0..3 {
+            outbox.push("x".repeat(5 * 1024).into()).await;
+        }
+        assert!(matches!(socket.step(true).await, Step::Sent));
+        assert!(socket.waiting.try_next().is_some());
     }
 
     #[tokio::test]
