@@ -12,6 +12,7 @@ mod answer;
 mod api;
 mod api_key;
 mod authorizer;
+mod canonical_request;
 mod connection;
 mod error;
 mod event;
@@ -154,12 +155,7 @@ impl Shared {
         };
         let sam::Settings { region, account_id, .. } = &settings.deployment;
         let partition = settings.deployment.partition();
-        let verifier = |credentials| Verifier {
-            credentials,
-            region: region.clone(),
-            account_id: account_id.clone(),
-            partition,
-        };
+        let verifier = |credentials| Verifier::new(credentials, &settings.deployment);
         Ok(Self {
             execute_api_arn: format!("arn:{partition}:execute-api:{region}:{account_id}"),
             verifier: settings.signers.map(verifier),

@@ -1,20 +1,22 @@
 //! Signature Version 4: who signed a request, if the signature is good.
 //!
 //! [AWS Signature Version 4 for API requests] in IAM's user guide. A request is verified by signing
-//! it again, with AWS's own signer and the local AWS's credentials. The names and sentences of errors
-//! are those that AWS services give.
+//! it again with the local AWS's credentials. The names and sentences of errors are those that AWS
+//! services give.
 //!
 //! [AWS Signature Version 4 for API requests]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq;
 
+use super::canonical_request;
 use crate::credentials::Credentials;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -31,13 +33,13 @@ const LONGEST_EXPIRY: i64 = 7 * 24 * 60 * 60;
 #[derive(Debug)]
 pub(crate) struct Verifier {
     /// The only ones that there are.
-    pub(crate) credentials: Credentials,
+    credentials: Credentials,
     /// What signatures have to be for.
-    pub(crate) region: String,
-    /// The account of the credentials.
-    pub(crate) account_id: String,
-    /// `aws`, for ARNs.
-    pub(crate) partition: &'static str,
+    region: String,
+    /// Who has the credentials.
+    caller: Caller,
+    /// The key of the day of the last signature; never held across an await.
+    key: Mutex<Option<DayKey>>,
 }
 
 /// What of a request is signed.
@@ -112,21 +114,32 @@ impl SignatureError {
 }
 
 /// What a request says of its signature.
-struct Claims {
-    access_key: String,
+struct Claims<'a> {
+    access_key: Cow<'a, str>,
     /// `date/region/service/aws4_request`.
-    scope: String,
-    signed_headers: Vec<String>,
-    signature: String,
-    token: Option<String>,
+    scope: Cow<'a, str>,
+    /// In lower case, with semicolons between them.
+    signed_headers: Cow<'a, str>,
+    signature: Cow<'a, str>,
+    token: Option<Cow<'a, str>>,
     /// `X-Amz-Date`, and in milliseconds since the epoch.
-    date: String,
+    date: Cow<'a, str>,
     time_ms: i64,
     /// Until when it is good, in milliseconds since the epoch.
     until_ms: i64,
 }
 
+/// A signing key and the day that it is for.
+type DayKey = (String, Arc<[u8]>);
+
 impl Verifier {
+    pub(crate) fn new(credentials: Credentials, deployment: &sam::Settings) -> Self {
+        let (account_id, access_key) = (deployment.account_id.clone(), credentials.access_key_id.clone());
+        let arn = format!("arn:{}:iam::{account_id}:user/{access_key}", deployment.partition());
+        let caller = Caller { access_key, account_id, arn };
+        Self { credentials, region: deployment.region.clone(), caller, key: Mutex::default() }
+    }
+
     /// Who signed a request.
     ///
     /// # Errors
@@ -139,7 +152,7 @@ impl Verifier {
             return Err(SignatureError::UnknownKey);
         }
         let day = claims.date.split_once('T').map_or("", |(day, _)| day);
-        if claims.scope != format!("{day}/{}/{SERVICE}/aws4_request", self.region) {
+        if !self.is_scope(&claims.scope, day) {
             return Err(SignatureError::Scope);
         }
         if claims.until_ms < now_ms {
@@ -148,50 +161,38 @@ impl Verifier {
         if claims.time_ms > now_ms + SKEW_MS {
             return Err(SignatureError::NotYetCurrent);
         }
-        let signature = self.sign_again(request, &claims).ok_or(SignatureError::Mismatch)?;
+        let hash = canonical_request::hash(request, &claims.signed_headers);
+        let hash = hash.ok_or(SignatureError::Mismatch)?;
+        let signed = format!("{ALGORITHM}\n{}\n{}\n{hash}", claims.date, claims.scope);
+        let signature = v4::calculate_signature(self.key(day, claims.time_ms), signed.as_bytes());
         if !same(&signature, &claims.signature) {
             return Err(SignatureError::Mismatch);
         }
-        Ok(Caller {
-            access_key: own.access_key_id.clone(),
-            account_id: self.account_id.clone(),
-            arn: format!("arn:{}:iam::{}:user/{}", self.partition, self.account_id, own.access_key_id),
-        })
+        Ok(self.caller.clone())
     }
 
-    /// The signature that the request should have. The signer is told that it is one in headers, and
-    /// gets a query string's own claims as the ordinary parameters that they are in what is signed.
-    fn sign_again(&self, request: &Signable<'_>, claims: &Claims) -> Option<String> {
-        let mut headers = Vec::new();
-        for name in &claims.signed_headers {
-            let values = request.headers.get_all(name).iter();
-            let values: Option<Vec<_>> =
-                values.map(|value| Some((name.as_str(), value.to_str().ok()?))).collect();
-            headers.extend(values.filter(|values| !values.is_empty())?);
+    /// Whether a scope is `{day}/{region}/execute-api/aws4_request`.
+    fn is_scope(&self, scope: &str, day: &str) -> bool {
+        let mut parts = scope.split('/');
+        [day, &self.region, SERVICE, "aws4_request"].iter().all(|part| parts.next() == Some(part))
+            && parts.next().is_none()
+    }
+
+    /// The key of a day, which is kept: making one takes four of the five steps of a signature.
+    fn key(&self, day: &str, time_ms: i64) -> Arc<[u8]> {
+        // A key is put in whole, so a poisoned lock is still good.
+        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((of, key)) if of == day => Arc::clone(key),
+            _ => {
+                let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(time_ms).unwrap_or_default());
+                let secret = &self.credentials.secret_access_key;
+                let key = v4::generate_signing_key(secret, time, &self.region, SERVICE);
+                let key: Arc<[u8]> = key.as_ref().into();
+                *kept = Some((day.to_owned(), Arc::clone(&key)));
+                key
+            }
         }
-        let mut settings = SigningSettings::default();
-        let date = "x-amz-date";
-        let unsigned = !claims.signed_headers.iter().any(|name| name == date);
-        settings.excluded_headers = unsigned.then(|| vec![date.into()]);
-        let Credentials { access_key_id, secret_access_key, .. } = &self.credentials;
-        // The token is among the headers or parameters already.
-        let identity =
-            aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "local")
-                .into();
-        let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(claims.time_ms).ok()?);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(SERVICE)
-            .time(time)
-            .settings(settings)
-            .build()
-            .ok()?
-            .into();
-        let body = SignableBody::Bytes(request.body);
-        let uri = without_signature(request.uri);
-        let signable = SignableRequest::new(request.method.as_str(), uri, headers.into_iter(), body).ok()?;
-        Some(sign(signable, &params).ok()?.signature().to_owned())
     }
 }
 
@@ -200,28 +201,31 @@ fn same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-fn claims(request: &Signable<'_>) -> Result<Claims, SignatureError> {
+fn claims<'a>(request: &Signable<'a>) -> Result<Claims<'a>, SignatureError> {
     if let Some(authorization) = request.headers.get(AUTHORIZATION) {
         let text = authorization.to_str().ok();
         return text.and_then(|text| in_headers(text, request.headers)).ok_or(SignatureError::Incomplete);
     }
-    let query = request.uri.query().unwrap_or_default().as_bytes();
-    let query: HashMap<_, _> = form_urlencoded::parse(query).into_owned().collect();
+    let query: HashMap<_, _> =
+        form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes()).collect();
     if !query.keys().any(|name| name == "X-Amz-Algorithm" || name == "X-Amz-Signature") {
         return Err(SignatureError::Missing);
     }
-    in_query(&query).ok_or(SignatureError::Incomplete)
+    in_query(query).ok_or(SignatureError::Incomplete)
 }
 
 /// `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`
-fn in_headers(authorization: &str, headers: &HeaderMap) -> Option<Claims> {
-    let parts = authorization.strip_prefix(ALGORITHM)?.split(',');
-    let parts: HashMap<_, _> = parts.filter_map(|part| part.trim().split_once('=')).collect();
-    let header = |name: &str| headers.get(name)?.to_str().ok();
+fn in_headers<'a>(authorization: &'a str, headers: &'a HeaderMap) -> Option<Claims<'a>> {
+    let parts = authorization.strip_prefix(ALGORITHM)?;
+    let part = |name: &str| {
+        let mut parts = parts.split(',').filter_map(|part| part.trim().split_once('='));
+        parts.rfind(|(other, _)| *other == name).map(|(_, value)| Cow::Borrowed(value))
+    };
+    let header = |name: &str| Some(Cow::Borrowed(headers.get(name)?.to_str().ok()?));
     let claims = Claims::of(
-        parts.get("Credential")?,
-        parts.get("SignedHeaders")?,
-        parts.get("Signature")?,
+        part("Credential")?,
+        part("SignedHeaders")?,
+        part("Signature")?,
         header("x-amz-security-token"),
         header("x-amz-date")?,
     )?;
@@ -229,9 +233,9 @@ fn in_headers(authorization: &str, headers: &HeaderMap) -> Option<Claims> {
 }
 
 /// A presigned URL: `X-Amz-Algorithm=…&X-Amz-Credential=…`
-fn in_query(query: &HashMap<String, String>) -> Option<Claims> {
-    let parameter = |name: &str| query.get(name).map(String::as_str);
-    parameter("X-Amz-Algorithm").filter(|algorithm| *algorithm == ALGORITHM)?;
+fn in_query<'a>(mut query: HashMap<Cow<'a, str>, Cow<'a, str>>) -> Option<Claims<'a>> {
+    let mut parameter = |name: &str| query.remove(name);
+    parameter("X-Amz-Algorithm").filter(|algorithm| algorithm == ALGORITHM)?;
     let expires: i64 = parameter("X-Amz-Expires")?.parse().ok()?;
     let claims = Claims::of(
         parameter("X-Amz-Credential")?,
@@ -244,43 +248,46 @@ fn in_query(query: &HashMap<String, String>) -> Option<Claims> {
     Some(Claims { until_ms: claims.time_ms + lifetime, ..claims })
 }
 
-impl Claims {
+impl<'a> Claims<'a> {
     /// Claims that are good at their time only.
     fn of(
-        credential: &str,
-        signed_headers: &str,
-        signature: &str,
-        token: Option<&str>,
-        date: &str,
+        credential: Cow<'a, str>,
+        signed_headers: Cow<'a, str>,
+        signature: Cow<'a, str>,
+        token: Option<Cow<'a, str>>,
+        date: Cow<'a, str>,
     ) -> Option<Self> {
-        let (access_key, scope) = credential.split_once('/')?;
-        let time_ms = milliseconds(date)?;
-        let signed_headers: Vec<_> = signed_headers.split(';').map(str::to_ascii_lowercase).collect();
+        let (access_key, scope) = match credential {
+            Cow::Borrowed(text) => text.split_once('/').map(|(key, scope)| (key.into(), scope.into()))?,
+            Cow::Owned(text) => {
+                let (key, scope) = text.split_once('/')?;
+                (key.to_owned().into(), scope.to_owned().into())
+            }
+        };
+        let time_ms = milliseconds(&date)?;
+        let signed_headers = if signed_headers.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            signed_headers.to_ascii_lowercase().into()
+        } else {
+            signed_headers
+        };
         // A signature that is good for every host would be good at somebody else's.
-        signed_headers.contains(&"host".to_owned()).then(|| Self {
-            access_key: access_key.to_owned(),
-            scope: scope.to_owned(),
+        signed_headers.split(';').any(|name| name == "host").then_some(Self {
+            access_key,
+            scope,
             signed_headers,
-            signature: signature.to_owned(),
-            token: token.map(str::to_owned),
-            date: date.to_owned(),
+            signature,
+            token,
+            date,
             time_ms,
             until_ms: time_ms,
         })
     }
 }
 
-/// `20260925T092012Z`, in milliseconds since the epoch.
+/// `20260925T092012Z`, in milliseconds since the epoch. Every digit has to be there, as it is signed.
 fn milliseconds(date: &str) -> Option<i64> {
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok().filter(|_| date.len() == 16)?;
     Some(jiff::tz::TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
-}
-
-/// The path and query without the signature, which cannot sign itself.
-fn without_signature(uri: &Uri) -> String {
-    let Some(query) = uri.query() else { return uri.path().to_owned() };
-    let rest: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("X-Amz-Signature=")).collect();
-    format!("{}?{}", uri.path(), rest.join("&"))
 }
 
 #[cfg(test)]
@@ -325,12 +332,7 @@ pub(crate) mod tests {
          &X-Amz-Signature=f6469e942da75c0cce45c3a7f993cc6716aa0fc37fa7e4f5d27c0cef6e37310e";
 
     fn verify(request: &Request<&str>, now_ms: i64) -> Result<Caller, SignatureError> {
-        let verifier = Verifier {
-            credentials: Credentials::default(),
-            region: "us-east-1".to_owned(),
-            account_id: "123456789012".to_owned(),
-            partition: "aws",
-        };
+        let verifier = Verifier::new(Credentials::default(), &sam::Settings::default());
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         verifier.verify(&Signable { method, uri, headers, body: request.body().as_bytes() }, now_ms)
     }
