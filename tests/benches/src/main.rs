@@ -1,10 +1,11 @@
 //! Measures the local AWS with one client, in one run, beside what it is compared with.
 //!
-//! `bench [--rounds N] [--peer FOLDER] [--only NAME]` prints a table of medians. README.md says what
+//! `bench [--rounds N] [--peer FOLDER] [--only NAMES]` prints a table of medians. README.md says what
 //! the rows mean; `./run` builds everything and prepares the peer. `bench plain` is the plain
 //! WebSocket server that the echo is compared with.
 
 mod connects;
+mod cpu;
 mod figures;
 mod messages;
 mod processes;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::figures::Figures;
+use self::messages::round_trips;
 use self::processes::{Peer, Plain, Switchboard};
 
 /// Whatever stops the run.
@@ -30,7 +32,7 @@ struct Options {
     rounds: usize,
     /// Where serverless-offline is installed, with `serverless.yml` and the handler.
     peer: Option<PathBuf>,
-    /// One part only.
+    /// These parts only, with commas between them.
     only: Option<String>,
 }
 
@@ -59,7 +61,7 @@ fn options(arguments: &[String]) -> Result<Options, Failure> {
             [name, value] if name == "--rounds" => options.rounds = value.parse()?,
             [name, value] if name == "--peer" => options.peer = Some(value.into()),
             [name, value] if name == "--only" => options.only = Some(value.clone()),
-            _ => return Err("usage: bench [--rounds N] [--peer FOLDER] [--only NAME]".into()),
+            _ => return Err("usage: bench [--rounds N] [--peer FOLDER] [--only NAMES]".into()),
         }
     }
     Ok(options)
@@ -78,21 +80,24 @@ fn raise_open_files() -> u64 {
 
 /// One round: every part once, those that are compared one after the other.
 async fn measure(options: &Options, files: u64, figures: &mut Figures) -> Result<(), Failure> {
-    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
-    if wanted("messages") {
+    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only.split(',').any(|o| o == name));
+    if wanted("plain") {
         let plain = Plain::start().await?;
-        messages::echo(&plain.url, "plain WebSocket server", figures).await?;
-        drop(plain);
-        let switchboard = Switchboard::start().await?;
-        messages::echo(&switchboard.url, "switchboard", figures).await?;
-        messages::post(&switchboard.url, "switchboard", figures).await?;
-        messages::raw(&switchboard.url, "switchboard", figures).await?;
+        let spent = || plain.spent();
+        round_trips(&plain.url, "echo", "plain WebSocket server", Some(&spent), figures).await?;
+    }
+    for route in ["mock", "echo", "post", "raw"].into_iter().filter(|route| wanted(route)) {
+        let signed = route != "raw";
+        let switchboard = if signed { Switchboard::start().await? } else { Switchboard::unsigned().await? };
+        let spent = || switchboard.spent();
+        round_trips(&switchboard.url, route, "switchboard", Some(&spent), figures).await?;
         switchboard.stop().await?;
     }
     if let Some(folder) = options.peer.as_ref().filter(|_| wanted("peer")) {
         let peer = Peer::start(folder).await?;
-        messages::echo(&peer.url, "serverless-offline", figures).await?;
-        messages::post(&peer.url, "serverless-offline", figures).await?;
+        for route in ["echo", "post"] {
+            round_trips(&peer.url, route, "serverless-offline", None, figures).await?;
+        }
     }
     if wanted("connects") {
         let switchboard = Switchboard::start().await?;
@@ -105,7 +110,7 @@ async fn measure(options: &Options, files: u64, figures: &mut Figures) -> Result
         switchboard.stop().await?;
     }
     if wanted("slow") {
-        let switchboard = Switchboard::start().await?;
+        let switchboard = Switchboard::unsigned().await?;
         slow::reader(&switchboard, figures).await?;
         switchboard.stop().await?;
     }

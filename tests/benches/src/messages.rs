@@ -5,18 +5,19 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::Failure;
+use crate::cpu::Spent;
 use crate::figures::{Durations, Figures};
 
 /// Not measured: environments start, allocators and caches warm up.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Measured, after that.
-const MEASURED: Duration = Duration::from_secs(5);
+const MEASURED: Duration = Duration::from_secs(4);
 
 /// Connections of the two measurements of each kind.
 const CONNECTIONS: [usize; 2] = [1, 50];
@@ -24,31 +25,42 @@ const CONNECTIONS: [usize; 2] = [1, 50];
 /// An open WebSocket.
 pub(crate) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Round trips through a two-way route.
-pub(crate) async fn echo(url: &str, who: &str, figures: &mut Figures) -> Result<(), Failure> {
-    round_trips(url, "echo", who, figures).await
-}
-
-/// Round trips through a function that posts the message back.
-pub(crate) async fn post(url: &str, who: &str, figures: &mut Figures) -> Result<(), Failure> {
-    round_trips(url, "post", who, figures).await
-}
-
-/// The same without an SDK in the function, whose work is most of a round trip's.
-pub(crate) async fn raw(url: &str, who: &str, figures: &mut Figures) -> Result<(), Failure> {
-    round_trips(url, "raw", who, figures).await
-}
-
-async fn round_trips(url: &str, route: &str, who: &str, figures: &mut Figures) -> Result<(), Failure> {
+/// Round trips of a route: `mock` and `echo` come back by a route response, `post` and `raw` by a
+/// function that posts them. `spent` tells what a gateway and its functions have spent so far.
+pub(crate) async fn round_trips(
+    url: &str,
+    route: &str,
+    who: &str,
+    spent: Option<&dyn Fn() -> Result<Spent, Failure>>,
+    figures: &mut Figures,
+) -> Result<(), Failure> {
     let message = format!(r#"{{"route":"{route}","text":"ten bytes."}}"#);
     for connections in CONNECTIONS {
         let since = Instant::now() + WARM_UP;
-        let durations = closed_loop(url, connections, &message, since, since + MEASURED).await?;
-        let name = format!("{route}, {connections} connections, {who}");
+        let until = since + MEASURED;
+        let before = async {
+            sleep_until(since).await;
+            spent.map(|spent| spent()).transpose()
+        };
+        let (durations, before) =
+            tokio::try_join!(closed_loop(url, connections, &message, since, until), before)?;
+        let plural = if connections == 1 { "" } else { "s" };
+        let name = format!("{route}, {connections} connection{plural}, {who}");
         #[expect(clippy::cast_precision_loss, reason = "a count of messages of a few seconds")]
-        let rate = durations.count() as f64 / since.elapsed().as_secs_f64();
-        figures.add(&format!("{name}: messages/s"), rate);
+        let count = durations.count() as f64;
+        figures.add(&format!("{name}: messages/s"), count / since.elapsed().as_secs_f64());
         figures.add_durations(&name, &durations);
+        if let (Some(before), Some(spent)) = (before, spent) {
+            let after = spent()?;
+            let each = |before: Duration, after: Duration| {
+                after.saturating_sub(before).as_secs_f64() * 1_000_000.0 / count
+            };
+            figures.add(&format!("{name}: CPU of the gateway, us each"), each(before.gateway, after.gateway));
+            if !after.functions.is_zero() && route != "mock" {
+                let functions = each(before.functions, after.functions);
+                figures.add(&format!("{name}: CPU of functions, us each"), functions);
+            }
+        }
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, sleep_until};
 
 use crate::Failure;
+use crate::cpu::Spent;
 
 /// The first line of a process's standard output.
 async fn first_line(output: Option<ChildStdout>) -> Result<String, Failure> {
@@ -42,6 +43,15 @@ pub(crate) struct Switchboard {
 
 impl Switchboard {
     pub(crate) async fn start() -> Result<Self, Failure> {
+        Self::with(&[]).await
+    }
+
+    /// One that takes callbacks which nobody has signed.
+    pub(crate) async fn unsigned() -> Result<Self, Failure> {
+        Self::with(&["--no-verify-signatures"]).await
+    }
+
+    async fn with(more: &[&str]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?.with_file_name("switchboard");
         let mut child = Command::new(program)
             .args([
@@ -56,6 +66,7 @@ impl Switchboard {
                 "0",
                 "--no-quotas",
             ])
+            .args(more)
             .arg("--template")
             .arg(here().join("template.yaml"))
             .current_dir(here().join("../.."))
@@ -82,6 +93,11 @@ impl Switchboard {
         Ok(format!("{}/@connections/{}", self.address()?.1, id.replace('=', "%3D")))
     }
 
+    /// What it and its functions have spent.
+    pub(crate) fn spent(&self) -> Result<Spent, Failure> {
+        Spent::by(self.child.id().ok_or("it has ended")?)
+    }
+
     /// Bytes of memory that it has at the moment.
     pub(crate) fn resident_bytes(&self) -> Result<u64, Failure> {
         let id = self.child.id().ok_or("it has ended")?;
@@ -100,7 +116,7 @@ impl Switchboard {
 
 /// A WebSocket server that does nothing but echo, with the library that the gateway uses.
 pub(crate) struct Plain {
-    _child: Child,
+    child: Child,
     pub(crate) url: String,
 }
 
@@ -110,7 +126,12 @@ impl Plain {
         let mut child =
             Command::new(program).arg("plain").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let url = first_line(child.stdout.take()).await?;
-        Ok(Self { _child: child, url })
+        Ok(Self { child, url })
+    }
+
+    /// What it has spent.
+    pub(crate) fn spent(&self) -> Result<Spent, Failure> {
+        Spent::by(self.child.id().ok_or("it has ended")?)
     }
 }
 
