@@ -150,7 +150,7 @@ async fn connect(
     let execution = stage.execution_log.follow(&*shared.clock, &id, &request, Some("$connect"));
     let Some(route) = api.route("$connect") else {
         connection.identity.api_key = api_key::of_client(connection, handshake, None);
-        execution.connecting(&connection.identity, connection.identity.api_key.as_ref());
+        execution.connecting(&connection.identity, None);
         let mut row = connection.row(&request, "CONNECT");
         row.route_key = Some("$connect");
         execution.finished(&row);
@@ -164,19 +164,21 @@ async fn connect(
             connection.principal = admitted.principal;
             connection.identity.caller = admitted.caller;
             connection.identity.api_key = admitted.api_key;
-            execution.connecting(&connection.identity, connection.identity.api_key.as_ref());
+            let asked = connection.identity.api_key.as_ref().filter(|_| route.api_key_required);
+            execution.connecting(&connection.identity, asked);
             let headers = handshake.event_headers(&connection.identity.source_ip, request.time);
             let kind = Kind::Connect { headers: &headers, query: &handshake.query() };
             let event = Event { connection, request: &request, route_key: "$connect", kind };
             let invocation = Invocation::new(&*shared.invoke, &shared.functions, Some(&execution));
-            let outcome = integration::call(&invocation, route, &event).await;
-            outcome.within(route.two_way, limits::MESSAGE)
+            integration::call(&invocation, route, &event).await.within(route.two_way, limits::MESSAGE)
         }
         Err(error) => Outcome { latency: None, answer: Err(error) },
     };
     let mut row = connection.row(&request, "CONNECT");
     (row.route_key, row.checks) = (Some("$connect"), Some(&checks));
-    let row = row.after(&outcome);
+    let mut row = row.after(&outcome);
+    let lets_in = |answer: &Answer| (200..300).contains(&answer.status) && answer.body.is_some();
+    row.replied = route.two_way && outcome.answer.as_ref().is_ok_and(lets_in);
     execution.finished(&row);
     stage.log(&row, shared.clock.now_ms());
     match outcome.answer {
@@ -283,7 +285,10 @@ async fn message(shared: Arc<Shared>, open: Arc<OpenConnection>, request: Reques
     let two_way = route.is_some_and(|route| route.two_way);
     let log = &connection.stage.execution_log;
     let execution = log.follow(&*shared.clock, &connection.id, &request, row.route_key);
-    execution.received(&body);
+    execution.received(
+        &body,
+        route.filter(|route| route.api_key_required).map(|_| connection.identity.api_key.as_ref()),
+    );
     let outcome = match admitted(&shared, connection, route, &body) {
         Err(refusal) => {
             row.validation_error = refusal.detail;

@@ -128,7 +128,7 @@ pub(crate) struct Execution<'a> {
 impl Execution<'_> {
     /// A handshake that may come in.
     pub(crate) fn connecting(&self, identity: &Identity, api_key: Option<&ApiKey>) {
-        self.begin(api_key);
+        self.begin(api_key.map(Some));
         let (user_agent, source_ip) =
             (identity.user_agent.as_deref().unwrap_or_default(), &identity.source_ip);
         let api = &self.log.api_id;
@@ -137,9 +137,9 @@ impl Execution<'_> {
         ));
     }
 
-    /// A message.
-    pub(crate) fn received(&self, body: &str) {
-        self.begin(None);
+    /// A message, with the client's API key where its route asks for one.
+    pub(crate) fn received(&self, body: &str, api_key: Option<Option<&ApiKey>>) {
+        self.begin(api_key);
         let (api, id) = (&self.log.api_id, &self.connection_id);
         let said = format_args!("WebSocket API [{api}] received message from client [Connection Id: {id}].");
         if self.traces() {
@@ -209,11 +209,12 @@ impl Execution<'_> {
         }
     }
 
-    fn begin(&self, api_key: Option<&ApiKey>) {
+    /// What comes before every event; `None` for a route that asks for no API key.
+    fn begin(&self, api_key: Option<Option<&ApiKey>>) {
         let id = &self.request.id;
         let (api, stage) = (&self.log.api_id, &self.log.stage);
         let route = self.route_key.unwrap_or_default();
-        let masked = api_key.map(masked).unwrap_or_default();
+        let masked = api_key.flatten().map(masked).unwrap_or_default();
         self.info(format_args!("Extended Request Id: {id}"));
         self.info(format_args!(
             "Verifying Usage Plan for request: {id}. API Key: {masked} API Stage: {api}/{stage}"
@@ -224,9 +225,13 @@ impl Execution<'_> {
                  contribute to throttle or quota limits"
             ));
         }
-        self.info(format_args!(
-            "Usage Plan check succeeded for API Key {masked} and API Stage {api}/{stage}"
-        ));
+        if api_key == Some(None) {
+            self.info(format_args!("API Key  not authorized: route '{route}' requires a valid API Key"));
+        } else {
+            self.info(format_args!(
+                "Usage Plan check succeeded for API Key {masked} and API Stage {api}/{stage}"
+            ));
+        }
         self.info(format_args!("Starting execution for request: {id}"));
         self.info(format_args!("WebSocket Request Route: [{route}]"));
     }

@@ -1,9 +1,10 @@
 //! The execution log at its levels.
 
 use futures_util::{SinkExt, StreamExt};
-use sam::app::{LoggingLevel, RouteSettings, WebSocketApi};
+use sam::app::{ApiKeySource, LoggingLevel, RouteSettings, WebSocketApi};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::authorizers::keyed;
 use super::support::{Server, api, play};
 use crate::gateway::{Quotas, is_execution_failure};
 
@@ -162,6 +163,27 @@ async fn a_data_trace_has_messages_and_events_cut_at_1024_bytes() {
         let kept = event.message.trim_end_matches(" [TRUNCATED]").len();
         assert!((1023..=1024).contains(&kept), "{kept}");
     }
+}
+
+#[tokio::test]
+async fn a_route_that_asks_for_an_api_key_says_whether_it_was_there() {
+    let mut api =
+        keyed(with_settings("$connect ok\necho echo ->", level(LoggingLevel::Info)), ApiKeySource::Header);
+    for (key, route) in &mut api.routes {
+        route.api_key_required = key == "echo";
+    }
+    let server = Server::with(vec![api]).await;
+    let key = [("x-api-key", "abcdefghijklmnopqrst")];
+    play(&mut server.connect_with("/prod", &key).await.0, "> {\"action\":\"echo\"}\n< {\"action\":\"echo\"}")
+        .await;
+    let mut client = server.connect().await;
+    client.send(Message::text("{\"action\":\"echo\"}")).await.unwrap();
+    client.next().await.unwrap().unwrap();
+    let lines = lines(server).await;
+    let said = |of: &str| lines.iter().filter(|line| line.starts_with(of)).count();
+    assert_eq!(said("API Key  not authorized: route 'echo' requires a valid API Key"), 1, "{lines:?}");
+    assert_eq!(said("API Key  authorized because route 'echo'"), 0);
+    assert_eq!(said("API Key  authorized because route '$connect'"), 2);
 }
 
 #[tokio::test]
