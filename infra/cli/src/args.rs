@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use local::Fault;
 
+use crate::tail::TailOptions;
+
 /// Runs a SAM WebSocket application on this machine: API Gateway, Lambda and DynamoDB from the
 /// template that deploys it.
 #[derive(Debug, Parser)]
@@ -32,6 +34,10 @@ pub(crate) enum Subcommand {
     /// Read a template and say what the local AWS would run, or what is wrong with it.
     #[command(after_help = "Example:\n  switchboard check --template template.yaml --config-env prod")]
     Check(ProjectOptions),
+    /// Show log lines as they come, of AWS or with --local of the running `up`.
+    #[command(after_help = "Examples:\n  switchboard tail --local\n  \
+        switchboard tail chat --since 1h --filter '{ $.level = \"ERROR\" }' --no-follow")]
+    Tail(TailOptions),
 }
 
 /// Which template, with which parameters.
@@ -63,7 +69,7 @@ pub(crate) struct UpOptions {
     /// The port of the HTTP APIs, when the template has any; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 3002)]
     pub(crate) http_port: u16,
-    /// The port of the AWS services (DynamoDB); 0 takes any free one.
+    /// The port of the AWS services (DynamoDB, SQS, CloudWatch, CloudWatch Logs); 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     pub(crate) aws_port: u16,
     /// Build the functions with optimisation.
@@ -89,6 +95,9 @@ pub(crate) struct UpOptions {
     /// Take @connections calls and handshakes of AWS_IAM routes without checking their signatures.
     #[arg(long)]
     pub(crate) no_verify_signatures: bool,
+    /// A folder that keeps tables and logs over restarts; without it they are in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     /// How log lines are shown.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogLines::Short)]
     pub(crate) logs: LogLines,

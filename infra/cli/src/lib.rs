@@ -3,8 +3,10 @@
 
 mod args;
 mod check;
+mod endpoint;
 mod project;
 mod short;
+mod tail;
 mod up;
 
 use std::io::Write;
@@ -20,6 +22,8 @@ enum CommandError {
     Project(#[from] project::ProjectError),
     #[error(transparent)]
     Up(#[from] up::UpError),
+    #[error(transparent)]
+    Tail(#[from] tail::TailError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -30,6 +34,7 @@ pub fn run(args: Args) -> ExitCode {
     let outcome = match args.command.unwrap_or(Subcommand::Up(args.up)) {
         Subcommand::Up(options) => up::run(&options).map_err(CommandError::from),
         Subcommand::Check(options) => check::run(&options),
+        Subcommand::Tail(options) => tail::run(&options).map_err(CommandError::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

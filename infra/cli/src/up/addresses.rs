@@ -53,6 +53,7 @@ fn for_a_person(out: &mut impl Write, running: &Running, app: &App) -> io::Resul
     }
     let tables = app.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
     writeln!(out, "  DynamoDB     {} {}", running.aws(), style(format!("({tables})")).dim())?;
+    writeln!(out, "  CloudWatch   {} {}", running.aws(), style("(logs and metrics)").dim())?;
     for line in left_out(app) {
         writeln!(out, "  {} {line}", style("Not run:").yellow())?;
     }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::UpOptions;
+use crate::endpoint;
 use crate::project::{self, ProjectError};
 
 /// Why it did not come up.
@@ -72,24 +73,29 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         () = stop.asked() => return Ok(()),
     };
     let shown = app.clone();
+    let region = settings.region.clone();
     let quotas = if options.no_quotas { Quotas::unlimited() } else { Quotas::default() };
     let config = Config {
         websocket,
         aws,
         http,
-        data: None,
+        data: options.data.clone(),
         settings,
         time_scale: options.time_scale,
         quotas,
         faults: options.faults.clone(),
         credentials: Credentials::default(),
         verify_signatures: !options.no_verify_signatures,
+        data: options.data.clone(),
     };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,
         () = stop.asked() => return Ok(()),
     };
+    let announced = endpoint::announce(running.aws(), &region)
+        .inspect_err(|error| tracing::warn!(%error, "commands with --local will not find this"));
     stay(&running, &shown, options, &mut stop).await?;
+    drop(announced);
     tokio::select! {
         () = running.shutdown() => Ok(()),
         () = stop.asked() => Err(UpError::Impatient),

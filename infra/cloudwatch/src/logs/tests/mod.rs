@@ -1,4 +1,7 @@
-//! Tests of the store in memory.
+//! Tests of the store.
+
+mod disk;
+mod measured;
 
 use super::group::MEMORY_BYTES;
 use super::*;
