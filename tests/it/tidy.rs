@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("local", &["cloudwatch", "sam"]),
     ("cli", &["cloudwatch", "local", "sam"]),
     ("e2e", &["cli", "cloudwatch", "local", "sam", "shared"]),
-    ("benches", &[]),
+    ("benches", &["cloudwatch"]),
     ("probe", &[]),
 ];
 

@@ -1,5 +1,5 @@
 //! CloudWatch on the laptop: the log store, the metrics in log lines, the metric store and its alarms,
-//! and the APIs that AWS's own clients speak.
+//! the query language of Logs Insights, and the APIs that AWS's own clients speak.
 
 pub mod alarms;
 pub mod api;
@@ -7,5 +7,6 @@ pub mod clock;
 mod document;
 pub mod emf;
 pub mod filter;
+pub mod insights;
 pub mod logs;
 pub mod metrics;

@@ -1,0 +1,161 @@
+//! Queries that are refused: the words and the place.
+
+use cloudwatch::insights::compile;
+
+/// The message, and the query's characters that it is about.
+fn refused(query: &str) -> String {
+    let error = compile(query).expect_err(query);
+    let place: String = query.chars().skip(error.start).take(error.end - error.start).collect();
+    format!("{error} @ '{place}'")
+}
+
+#[track_caller]
+fn check(query: &str, expected: &str) {
+    assert_eq!(refused(query), expected);
+}
+
+#[test]
+fn misspelt_names_are_guessed() {
+    check("fileds @message", "unknown command 'fileds', did you mean 'fields'? @ 'fileds'");
+    check("limit 5 | stast count(*)", "unknown command 'stast', did you mean 'stats'? @ 'stast'");
+    check("fields strlength(@message)", "unknown function 'strlength' @ 'strlength'");
+    check("fields strlne(@message)", "unknown function 'strlne', did you mean 'strlen'? @ 'strlne'");
+    check("stats coutn(*)", "unknown function 'coutn', did you mean 'count'? @ 'coutn'");
+    assert_eq!(compile("fileds x").unwrap_err().suggestion.as_deref(), Some("fields"));
+}
+
+#[test]
+fn offsets_count_characters() {
+    let error = compile("filter a = \"ä\" | bogus").unwrap_err();
+    assert_eq!((error.start, error.end), (17, 22));
+}
+
+#[test]
+fn grammar() {
+    check(
+        "",
+        "mismatched input the end of the query, expecting a command such as fields, filter, stats, parse, sort or limit @ ''",
+    );
+    check(
+        "fields a |",
+        "mismatched input the end of the query, expecting a command such as fields, filter, stats, parse, sort or limit @ ''",
+    );
+    check("fields a b c", "mismatched input 'c', expecting '|' or the end of the query @ 'c'");
+    check(
+        "filter a = ",
+        "mismatched input the end of the query, expecting a field, a function or a value @ ''",
+    );
+    check("filter (a = 1", "mismatched input the end of the query, expecting ')' @ ''");
+    check("filter a not b", "mismatched input 'b', expecting 'like' or 'in' @ 'b'");
+    check("filter a = \"x", "this string has no closing \" @ '\"x'");
+    check("filter a like /x", "this regular expression has no closing '/' @ '/x'");
+    check("fields `a", "this backtick has no partner @ '`a'");
+    check("fields a; b", "';' is not part of the language @ ';'");
+    check("limit many", "mismatched input 'many', expecting a whole number @ 'many'");
+    check("limit 0", "a limit counts from 1 to 100000 @ 'limit'");
+    check("limit 100001", "a limit counts from 1 to 100000 @ 'limit'");
+    check("fields 5xx", "this is neither a number nor a period of time such as 5m @ '5xx'");
+}
+
+#[test]
+fn functions_and_their_arguments() {
+    check("fields strlen()", "'strlen' takes 1 arguments and was given 0 @ 'strlen()'");
+    check("fields substr(a)", "'substr' takes 2 to 3 arguments and was given 1 @ 'substr(a)'");
+    check("fields bin(5)", "a period of time such as 5m is expected here @ '5'");
+    check("filter count(*) > 1", "'count' gathers many events: it stands only in stats @ 'count'");
+    check("stats pct(a, 101)", "a percentile from 0 to 100 is expected here @ '101'");
+    check("stats topk(3, a) by b", "topk stands alone: without 'by' and without another aggregate @ 'stats'");
+    check("fields regexReplace(a, b, \"\")", "regexReplace needs its pattern in quotes @ 'b'");
+}
+
+#[test]
+fn regular_expressions() {
+    check("filter a like /(/", "this regular expression cannot be used: unclosed group @ '/(/'");
+    check(
+        r"filter a like /\w{500}{500}/",
+        r"this regular expression cannot be used: it is too big @ '/\w{500}{500}/'",
+    );
+    check("parse /x/", "the regular expression has no group to take a field from @ '/x/'");
+    check("parse /(x)(y)/ as a", "the regular expression has 2 groups and 1 names after 'as' @ '/(x)(y)/'");
+}
+
+#[test]
+fn parse_counts_its_stars() {
+    check("parse \"* *\" as a", "the pattern has 2 '*' and 1 names: they must be as many @ '\"* *\"'");
+}
+
+#[test]
+fn a_name_is_given_once() {
+    check("fields a as x, b as x", "'x' is defined twice; a name can be given once @ 'x'");
+    check("parse \"*\" as x | fields 1 as x", "'x' is defined twice; a name can be given once @ 'x'");
+    check("stats count(*) as c, sum(a) as c", "'c' is defined twice; a name can be given once @ 'c'");
+}
+
+#[test]
+fn after_stats_only_its_columns_are_known() {
+    check("stats count(*) by a | filter b = 1", "Unknown symbols found in or after stats: b @ 'b'");
+    check("stats a by b", "Unknown symbols found in or after stats: a @ 'a'");
+    check(
+        "FIELDS @message | STATS SUM(Fault) by Operation | STATS MAX(strlen(@message)) AS MaxMessageSize",
+        "Unknown symbols found in or after stats: @message @ '@message'",
+    );
+    check(
+        "stats count(*) as c by @logStream | stats avg(c) by bin(5m)",
+        "bin() needs @timestamp, which is gone here; take dateceil or datefloor of a time @ 'bin(5m)'",
+    );
+}
+
+#[test]
+fn order_of_commands() {
+    check("sort a | stats count(*)", "'sort' must come after the last stats @ 'sort'");
+    check("limit 5 | stats count(*)", "'limit' must come after the last stats @ 'limit'");
+    check("dedup a | filter b = 1", "only limit may come after dedup @ 'filter'");
+    check("sort a | pattern @message", "'sort' must come after the last pattern @ 'sort'");
+    check("fields a | SOURCE 'x'", "SOURCE stands only at the start of a query @ 'SOURCE'");
+    check("pattern @message | filter @ratio > 0 | diff", "diff stands right after pattern, once @ 'diff'");
+    let eleven = ["stats count(*) as c"; 11].join(" | ");
+    check(&eleven, "a query has at most 10 stats commands @ 'stats'");
+    check(
+        "stats count(*) by a | fillmissing",
+        "fillmissing stands after 'stats … by bin(…)' @ 'fillmissing'",
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    for command in [
+        "anomaly",
+        "search",
+        "estimate",
+        "relevantfields",
+        "lookup",
+        "cidrlookup",
+        "join",
+        "addtotals",
+        "logcompare",
+        "outlier",
+        "appendcols",
+        "sessionize",
+    ] {
+        let found = refused(&format!("fields a | {command} x"));
+        assert!(found.starts_with(&format!("the command '{command}' is not available here")), "{found}");
+        assert!(found.ends_with(&format!("@ '{command}'")), "{found}");
+    }
+    check(
+        "filter a in (SOURCE 'x' | fields a)",
+        "a subquery after 'in' is not available here yet; a list is written in square brackets @ '('",
+    );
+    check("stats count(*) by bin(5m) offset 1h", "'offset' of stats is not available here @ 'offset'");
+    check("SOURCE dataSource(['x'])", "dataSource is not available here @ 'dataSource'");
+    check("filterIndex a > 1", "filterIndex takes 'field = value' or 'field in [values]' @ 'a > 1'");
+}
+
+#[test]
+fn a_query_has_ten_thousand_characters_at_most() {
+    let comment = "x".repeat(9_980);
+    assert!(compile(&format!("fields a # {comment}")).is_ok());
+    assert!(
+        refused(&format!("fields a # {comment}{comment}"))
+            .starts_with("a query has at most 10000 characters")
+    );
+}
