@@ -57,6 +57,27 @@ fn a_percentile_of_many_values_is_half_a_percent_off_at_most() {
 }
 
 #[test]
+fn many_values_may_be_negative_zero_or_huge() {
+    let value = |n: i64| match n % 5 {
+        0 => "-1000".to_owned(),
+        1 => "-1".to_owned(),
+        2 => "0".to_owned(),
+        3 => "1e300".to_owned(),
+        _ => "2".to_owned(),
+    };
+    let line = super::lines(&["x"]).remove(0);
+    let rows: Vec<super::Line> = (0..10_000)
+        .map(|n| super::Line { message: format!(r#"{{"n":{}}}"#, value(n)), ..line.clone() })
+        .collect();
+    let query = "stats pct(n, 10) as a, pct(n, 30) as b, pct(n, 50) as c, pct(n, 70) as d, pct(n, 100) > 1000000 as e";
+    let results = super::run_over(query, super::RANGE, &rows);
+    let found: Vec<f64> = results.rows[0].iter().map(|(_, value)| value.parse().unwrap()).collect();
+    for (found, expected) in found.iter().zip([-1000.0, -1.0, 0.0, 2.0, 1.0]) {
+        assert!((found - expected).abs() <= f64::abs(expected) * 0.005, "{found} is not {expected}");
+    }
+}
+
+#[test]
 fn many_different_values_are_counted_to_about_a_percent() {
     let rows: Vec<super::Line> = (0..60_000)
         .map(|n| super::Line {

@@ -42,8 +42,8 @@ pub(super) enum State {
         found: Option<(Tie, Value<'static>)>,
         latest: bool,
     },
-    Percentile(Box<Sketch>, f64),
-    Histogram(Box<Sketch>, usize),
+    /// For percentiles and histograms.
+    Numbers(Box<Sketch>),
     Distinct(Box<Distinct>),
     Values(HashMap<Vec<u8>, Value<'static>>),
     Top(HashMap<Vec<u8>, (Value<'static>, u64)>, usize),
@@ -62,7 +62,7 @@ impl State {
             AggregateKind::Average => Self::Sum { sum: 0.0, count: 0, average: true },
             AggregateKind::Least => Self::Extreme { number: None, text: None, greatest: false },
             AggregateKind::Greatest => Self::Extreme { number: None, text: None, greatest: true },
-            AggregateKind::Percentile(percent) => Self::Percentile(Box::default(), percent),
+            AggregateKind::Percentile(_) | AggregateKind::Histogram(_) => Self::Numbers(Box::default()),
             AggregateKind::Deviation => Self::Spread { count: 0.0, mean: 0.0, squares: 0.0, root: true },
             AggregateKind::Variance => Self::Spread { count: 0.0, mean: 0.0, squares: 0.0, root: false },
             AggregateKind::Distinct => Self::Distinct(Box::default()),
@@ -73,7 +73,6 @@ impl State {
             AggregateKind::SortsFirst => Self::Natural { found: None, last: false },
             AggregateKind::SortsLast => Self::Natural { found: None, last: true },
             AggregateKind::Rate(length) => Self::Rate { first: None, last: None, length },
-            AggregateKind::Histogram(ranges) => Self::Histogram(Box::default(), ranges),
         }
     }
 
@@ -145,7 +144,7 @@ impl State {
                 *mean += apart / *count;
                 *squares += apart * (value - *mean);
             }
-            Self::Percentile(sketch, _) | Self::Histogram(sketch, _) => sketch.add(value),
+            Self::Numbers(sketch) => sketch.add(value),
             Self::Rate { first, last, .. } => {
                 if first.is_none_or(|(known, _)| tie > known) {
                     *first = Some((tie, value));
@@ -178,8 +177,7 @@ impl State {
                     *count = total;
                 }
             }
-            (Self::Percentile(sketch, _), Self::Percentile(other, _))
-            | (Self::Histogram(sketch, _), Self::Histogram(other, _)) => sketch.merge(*other),
+            (Self::Numbers(sketch), Self::Numbers(other)) => sketch.merge(*other),
             (Self::Distinct(distinct), Self::Distinct(other)) => distinct.merge(*other),
             (Self::Top(counts, _), Self::Top(other, _)) => {
                 for (key, (value, count)) in other {
@@ -220,39 +218,47 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Value<'static> {
+    /// The result. `kind` has the percentage, since several percentiles may share a state.
+    pub(super) fn finish(&self, kind: AggregateKind) -> Value<'static> {
         match self {
-            Self::Count(count) => Value::Number(from_u64(count)),
+            Self::Count(count) => Value::Number(from_u64(*count)),
             Self::Sum { count: 0, .. } => Value::Null,
             Self::Sum { sum, count, average } => {
-                Value::number(Some(if average { sum / from_u64(count) } else { sum }))
+                Value::number(Some(if *average { sum / from_u64(*count) } else { *sum }))
             }
             Self::Spread { count: 0.0, .. } => Value::Null,
             Self::Spread { count, squares, root, .. } => {
                 let variance = squares / count;
-                Value::number(Some(if root { variance.sqrt() } else { variance }))
+                Value::number(Some(if *root { variance.sqrt() } else { variance }))
             }
-            Self::Extreme { number, text, .. } => number.or(text).map_or(Value::Null, settle),
-            Self::Natural { found, .. } => found.unwrap_or(Value::Null),
-            Self::Edge { found, .. } => found.map_or(Value::Null, |(_, value)| value),
-            Self::Percentile(sketch, percent) => Value::number(sketch.percentile(percent)),
-            Self::Histogram(sketch, ranges) => histogram(*sketch, ranges),
+            Self::Extreme { number, text, .. } => {
+                number.as_ref().or(text.as_ref()).map_or(Value::Null, settle)
+            }
+            Self::Natural { found, .. } => found.clone().unwrap_or(Value::Null),
+            Self::Edge { found, .. } => found.as_ref().map_or(Value::Null, |(_, value)| value.clone()),
+            Self::Numbers(sketch) => match kind {
+                AggregateKind::Percentile(percent) => Value::number(sketch.percentile(percent)),
+                AggregateKind::Histogram(ranges) => histogram(sketch, ranges),
+                _ => Value::Null,
+            },
             Self::Distinct(distinct) => Value::Number(distinct.count()),
             Self::Values(values) => {
-                let mut values: Vec<_> = values.into_values().collect();
+                let mut values: Vec<_> = values.values().cloned().collect();
                 values.sort_by(natural::compare);
                 Value::Tree(Arc::new(Tree::list(values)))
             }
-            Self::Top(counts, most) => {
-                let mut counts: Vec<_> = counts.into_values().collect();
-                counts.sort_by(|(left, often), (right, seldom)| {
-                    seldom.cmp(often).then_with(|| natural::compare(left, right))
-                });
-                Value::Tree(Arc::new(Tree::list(counts.into_iter().take(most).map(|(value, _)| value))))
-            }
-            Self::Rate { first, last, length } => rate(first, last, length),
+            Self::Top(counts, most) => top(counts, *most),
+            Self::Rate { first, last, length } => rate(*first, *last, *length),
         }
     }
+}
+
+fn top(counts: &HashMap<Vec<u8>, (Value<'static>, u64)>, most: usize) -> Value<'static> {
+    let mut counts: Vec<_> = counts.values().collect();
+    counts.sort_by(|(left, often), (right, seldom)| {
+        seldom.cmp(often).then_with(|| natural::compare(left, right))
+    });
+    Value::Tree(Arc::new(Tree::list(counts.into_iter().take(most).map(|(value, _)| value.clone()))))
 }
 
 fn room(used: usize, limits: &Limits) -> Result<(), ExecutionError> {
@@ -280,10 +286,10 @@ fn keep(found: &mut Option<Value<'static>>, value: &Value<'_>, better: fn(&Value
 }
 
 /// The least or greatest of numbers is a number, however it was written; a moment stays one.
-fn settle(value: Value<'static>) -> Value<'static> {
-    match &value {
-        Value::Text(text) => number::parse(text).map_or(value, Value::Number),
-        _ => value,
+fn settle(value: &Value<'static>) -> Value<'static> {
+    match value {
+        Value::Text(text) => number::parse(text).map_or_else(|| value.clone(), Value::Number),
+        _ => value.clone(),
     }
 }
 
@@ -298,7 +304,7 @@ fn rate(first: Option<(Tie, f64)>, last: Option<(Tie, f64)>, length: i64) -> Val
     }
 }
 
-fn histogram(sketch: Sketch, ranges: usize) -> Value<'static> {
+fn histogram(sketch: &Sketch, ranges: usize) -> Value<'static> {
     let ranges = sketch.ranges(ranges);
     if ranges.is_empty() {
         return Value::Null;

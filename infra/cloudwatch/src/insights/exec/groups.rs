@@ -45,6 +45,7 @@ impl Groups {
         let Some(group) = self.groups.get_mut(place) else { return Ok(()) };
         for (state, aggregate) in group.states.iter_mut().zip(&plan.aggregates) {
             match &aggregate.of {
+                Some(_) if aggregate.shares.is_some() => {}
                 Some(of) => state.add(&of.eval(&row.values, context), row.tie, limits)?,
                 None => state.count(),
             }
@@ -119,8 +120,9 @@ impl Group {
         let mut row = Row { values: self.key, tie: (0, place, 0) };
         let outputs = row.values.len();
         let aggregates = outputs + plan.outputs.len();
-        for (at, state) in self.states.into_iter().enumerate() {
-            row.set(aggregates + at, state.finish());
+        for (at, (state, aggregate)) in self.states.iter().zip(&plan.aggregates).enumerate() {
+            let values = aggregate.shares.and_then(|place| self.states.get(place)).unwrap_or(state);
+            row.set(aggregates + at, values.finish(aggregate.kind));
         }
         for (at, output) in plan.outputs.iter().enumerate() {
             let value = output.eval(&row.values, context).into_owned();

@@ -141,6 +141,7 @@ impl Compiler<'_> {
         if let Some(gather) = &mut self.gather
             && let Some(aggregate) = stats::aggregate(self.query, gather.inner, span, name, args)?
         {
+            let aggregate = aggregate.share(gather.aggregates);
             gather.aggregates.push(aggregate);
             return Ok(Expr::Slot(gather.base + gather.aggregates.len() - 1));
         }

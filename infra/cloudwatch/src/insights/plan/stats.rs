@@ -24,6 +24,22 @@ pub(in crate::insights) struct Aggregate {
     pub(in crate::insights) kind: AggregateKind,
     /// None for `count(*)`.
     pub(in crate::insights) of: Option<Expr>,
+    /// The place of a percentile before this one over the same values, which keeps them for both.
+    pub(in crate::insights) shares: Option<usize>,
+    /// What is gathered, as it was written.
+    written: String,
+}
+
+impl Aggregate {
+    /// Looks for another percentile of the same values.
+    pub(super) fn share(mut self, before: &[Self]) -> Self {
+        let percentile = |kind| matches!(kind, AggregateKind::Percentile(_));
+        if percentile(self.kind) {
+            let same = |other: &Self| percentile(other.kind) && other.written == self.written;
+            self.shares = before.iter().position(same);
+        }
+        self
+    }
 }
 
 /// What is computed of a group.
@@ -106,7 +122,7 @@ pub(super) fn aggregate(
     let count = matches!(kind, AggregateKind::Count);
     let star = matches!(args, [ast::Expr { kind: ExprKind::Star, .. }]);
     if count && (args.is_empty() || star) {
-        return Ok(Some(Aggregate { kind, of: None }));
+        return Ok(Some(Aggregate { kind, of: None, shares: None, written: String::new() }));
     }
     let two = match kind {
         AggregateKind::Percentile(_)
@@ -137,8 +153,9 @@ pub(super) fn aggregate(
         (_, [of]) => of,
         _ => return Err(Fault::new(span.clone(), format!("'{name}' needs a field and a period such as 1m"))),
     };
+    let written = query.get(of.span.clone()).unwrap_or_default().to_owned();
     let of = Compiler { query, scope, gather: None }.expr(of)?;
-    Ok(Some(Aggregate { kind, of: Some(of) }))
+    Ok(Some(Aggregate { kind, of: Some(of), shares: None, written }))
 }
 
 fn literal(expr: &ast::Expr, least: f64, most: f64, what: &str) -> Compiled<f64> {
