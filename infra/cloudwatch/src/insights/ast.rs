@@ -36,6 +36,12 @@ pub(super) enum ExprKind {
         list: Vec<Expr>,
         negated: bool,
     },
+    /// `f in (subquery)`; negated for `not in`.
+    InQuery {
+        of: Box<Expr>,
+        commands: Vec<Command>,
+        negated: bool,
+    },
     /// `f like x`, `f =~ x`; negated for `not like`.
     Like {
         of: Box<Expr>,

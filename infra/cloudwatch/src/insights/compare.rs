@@ -1,9 +1,11 @@
 //! Comparisons. Discovered values have no type: two that read as numbers are compared as numbers,
 //! everything else as text. With a missing value, a map or a list, nothing holds.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::expr::Comparison;
+use super::number;
 use super::value::Value;
 
 /// Digits up to which a whole number has its own float.
@@ -25,6 +27,15 @@ pub(super) fn holds(comparison: Comparison, left: &Value<'_>, right: &Value<'_>)
 /// Whether two values are equal.
 pub(super) fn equal(left: &Value<'_>, right: &Value<'_>) -> bool {
     order(left, right).is_some_and(Ordering::is_eq)
+}
+
+/// The text that equal values have in common: of a number its shortest form. Numbers of too many
+/// digits for a float stay as they are.
+pub(super) fn common(text: &str) -> Cow<'_, str> {
+    match number::parse(text) {
+        Some(number) if text.len() <= EXACT_DIGITS => Cow::Owned(number.to_string()),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {

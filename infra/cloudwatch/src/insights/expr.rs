@@ -1,5 +1,8 @@
 //! Compiled expressions: names have become slots of a row, constants are ready.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use memchr::memmem::Finder;
 use regex::Regex;
 
@@ -9,7 +12,7 @@ use super::period::Period;
 use super::value::Value;
 
 /// What is constant while a query runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Context {
     /// Epoch seconds when the query started.
     pub(super) now: f64,
@@ -17,7 +20,12 @@ pub(super) struct Context {
     pub(super) start: i64,
     /// The window's last millisecond.
     pub(super) end: i64,
+    /// What each subquery gave.
+    pub(super) answers: Vec<Option<Arc<Answer>>>,
 }
+
+/// The values of a subquery's column, each in the form that equal values have in common.
+pub(super) type Answer = HashSet<Box<str>>;
 
 /// An expression over the slots of a row.
 #[derive(Debug, Clone)]
@@ -38,6 +46,12 @@ pub(super) enum Expr {
     In {
         of: Box<Self>,
         list: Vec<Self>,
+        negated: bool,
+    },
+    /// `in (subquery)`: the subquery's place.
+    InQuery {
+        of: Box<Self>,
+        place: usize,
         negated: bool,
     },
     /// `like "text"` with a constant.
@@ -120,7 +134,9 @@ impl Expr {
             Self::Now => Value::Number(context.now),
             Self::QueryStart => Value::Number(super::number::from_i64(context.start)),
             Self::QueryEnd => Value::Number(super::number::from_i64(context.end)),
-            Self::QueryRange => Value::Number(super::number::from_i64(context.end - context.start)),
+            Self::QueryRange => {
+                Value::Number(super::number::from_i64(context.end.saturating_sub(context.start)))
+            }
             _ => Value::truth(self.test(row, context)),
         }
     }
@@ -138,6 +154,13 @@ impl Expr {
                 let of = of.eval(row, context);
                 let found = || list.iter().any(|item| compare::equal(&of, &item.eval(row, context)));
                 !matches!(of, Value::Null | Value::Tree(_)) && found() != *negated
+            }
+            Self::InQuery { of, place, negated } => {
+                let answer = context.answers.get(*place).and_then(Option::as_deref);
+                let of = of.eval(row, context);
+                of.as_text()
+                    .zip(answer)
+                    .is_some_and(|(text, answer)| answer.contains(&*compare::common(&text)) != *negated)
             }
             Self::Contains { of, part, negated } => {
                 let of = of.eval(row, context);

@@ -99,11 +99,22 @@ impl Query {
         &self.plan.sources
     }
 
+    /// The queries inside its filters, each with its own [`Query::sources`]. They run first, over
+    /// the same window, and [`Execution::answer`] takes what they give.
+    #[must_use]
+    pub fn subqueries(&self) -> Vec<Self> {
+        let query = |subquery: &plan::Subquery| Self { plan: Arc::clone(&subquery.plan) };
+        self.plan.subqueries.iter().map(query).collect()
+    }
+
     /// The windows whose events the query needs: its own, and the earlier one of `diff`.
     #[must_use]
     pub fn windows(&self, range: Range) -> Vec<Range> {
         let length = range.end.saturating_sub(range.start).saturating_add(1);
-        let moved = |start: i64| Range { start, end: start.saturating_add(length - 1).min(range.start - 1) };
+        let moved = |start: i64| Range {
+            start,
+            end: start.saturating_add(length - 1).min(range.start.saturating_sub(1)),
+        };
         let earlier = self.plan.diff.map(|diff| match diff {
             Diff::Period => moved(range.start.saturating_sub(length)),
             Diff::Day => moved(range.start.saturating_sub(86_400_000)),

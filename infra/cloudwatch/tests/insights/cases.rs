@@ -10,23 +10,27 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
 }
 
-/// A file of lines `time stream message`; the first line is the group.
+/// A file of lines `time stream message`; a line that begins with no time is the group of the next ones.
 fn logs(name: &str) -> Vec<Line> {
     let text = std::fs::read_to_string(folder().join("logs").join(format!("{name}.log"))).unwrap();
-    let mut lines = text.lines();
-    let group = lines.next().unwrap();
-    let line = |line: &str| {
+    let mut group = "";
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if !line.starts_with(|first: char| first.is_ascii_digit()) {
+            group = line;
+            continue;
+        }
         let mut parts = line.splitn(3, ' ');
         let clock =
             parts.next().unwrap().split(':').fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap());
-        Line {
+        lines.push(Line {
             group: group.to_owned(),
             stream: parts.next().unwrap().to_owned(),
             timestamp: START + (clock - 10 * 3600) * 1000,
             message: parts.next().unwrap().replace("\\t", "\t"),
-        }
-    };
-    lines.map(line).collect()
+        });
+    }
+    lines
 }
 
 /// From ten to twelve o'clock.

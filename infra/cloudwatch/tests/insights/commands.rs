@@ -251,3 +251,27 @@ fn a_running_query_shows_what_it_has() {
 fn comments_newlines_and_case_do_not_matter() {
     check("# all\n\n| FIELDS n # the number\n# | filter n = 1\n| SORT n DESC\n| LIMIT 1", "n=4");
 }
+
+#[test]
+fn a_filter_can_ask_another_group() {
+    let mut all = lines(&[r#"{"id":"1"}"#, r#"{"id":2.0}"#, r#"{"id":"x"}"#, "no id"]);
+    all.extend(in_group("other", &[r#"{"id":1,"bad":1}"#, r#"{"id":"2","bad":1}"#, r#"{"id":"x"}"#]));
+    let check = |filter: &str, expected: &str| {
+        let query = format!("filter @source.log = \"app\" | filter {filter} | stats values(id) as ids");
+        assert_eq!(text(&run_over(&query, super::RANGE, &all)), expected, "{filter}");
+    };
+    let bad = "(SOURCE 'other' | filter bad = 1 | fields id)";
+    check(&format!("id in {bad}"), r#"ids=["1","2.0"]"#);
+    check(&format!("id not in {bad}"), r#"ids=["x"]"#);
+    check(&format!("not (id in {bad}) and ispresent(id)"), r#"ids=["x"]"#);
+    check("id in (SOURCE 'other' | stats count(*) as n by id | filter n > 1)", "");
+    check(&format!("id in {bad} and id in (SOURCE 'other' | filter id = 1 | fields id)"), r#"ids=["1"]"#);
+}
+
+#[test]
+fn a_subquery_without_an_answer_fails_the_query() {
+    let rows = lines(&ROWS);
+    let mut execution = super::start("filter k in (SOURCE 'x' | fields k)", super::RANGE);
+    assert!(super::events(&rows).all(|event| execution.push(&event).is_break()));
+    assert_eq!(execution.finish().unwrap_err().to_string(), "a subquery of the query was not run");
+}

@@ -141,10 +141,6 @@ fn what_is_not_built_is_refused_by_name() {
         assert!(found.starts_with(&format!("the command '{command}' is not available here")), "{found}");
         assert!(found.ends_with(&format!("@ '{command}'")), "{found}");
     }
-    check(
-        "filter a in (SOURCE 'x' | fields a)",
-        "a subquery after 'in' is not available here yet; a list is written in square brackets @ '('",
-    );
     check("stats count(*) by bin(5m) offset 1h", "'offset' of stats is not available here @ 'offset'");
     check("SOURCE dataSource(['x'])", "dataSource is not available here @ 'dataSource'");
     check("filterIndex a > 1", "filterIndex takes 'field = value' or 'field in [values]' @ 'a > 1'");
@@ -158,4 +154,24 @@ fn a_query_has_ten_thousand_characters_at_most() {
         refused(&format!("fields a # {comment}{comment}"))
             .starts_with("a query has at most 10000 characters")
     );
+}
+
+#[test]
+fn subqueries() {
+    let inside = "filter b in (SOURCE 'y' | fields b)";
+    check(
+        &format!("filter a in (SOURCE 'x' | {inside} | fields a)"),
+        "a subquery cannot be inside another one @ '('",
+    );
+    check("filter a in (fields a)", "a subquery begins with SOURCE and a log group @ 'a in (fields a)'");
+    check(
+        "fields a in (SOURCE 'x' | fields a) as f",
+        "a subquery stands only in filter @ 'a in (SOURCE 'x' | fields a)'",
+    );
+    check(
+        "filter a in (SOURCE 'x' | fields b, c)",
+        "the subquery must give one field, or one of the same name @ 'a in (SOURCE 'x' | fields b, c)'",
+    );
+    check("filter a in (SOURCE 'x' | bogus)", "unknown command 'bogus' @ 'bogus'");
+    check("filter a in (SOURCE 'x' | fields a", "mismatched input the end of the query, expecting ')' @ ''");
 }

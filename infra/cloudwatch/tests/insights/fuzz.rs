@@ -33,6 +33,7 @@ fn deep_and_long_expressions() {
             ")".repeat(depth.min(1000))
         ));
         ends_soon(&"fields a | ".repeat(depth.min(900)));
+        ends_soon(&"filter a in (SOURCE 'x' | ".repeat(depth.min(380)));
     }
     assert!(compile(&format!("filter {}1{}", "(".repeat(39), ")".repeat(39))).is_ok());
     assert!(compile(&format!("filter {}a = 2", "a = 1 or ".repeat(1000))).is_ok());
@@ -62,7 +63,7 @@ fn a_pattern_of_many_stars_over_a_large_message() {
 fn piece() -> impl Strategy<Value = String> {
     const WORDS: &str = "fields filter stats sort limit dedup parse pattern diff unnest display fillmissing accum \
         autoregress filldown countFrequent expand head tail json field as by in like not and or desc into multi csv \
-        logfmt SOURCE a b.c @message @timestamp `xy` count(*) sum(a) pct(a,9) bin(5m) strlen(a) jsonParse(@message) \
+        logfmt SOURCE (SOURCE'x'| a b.c @message @timestamp `xy` count(*) sum(a) pct(a,9) bin(5m) strlen(a) jsonParse(@message) \
         5 0.5 10m \"te*xt\" ' \" ` / /(?<g>a)/ [ ] ( ) , | = != < >= =~ + - * ^ % . # \n é";
     let words: Vec<&'static str> = WORDS.split(' ').collect();
     prop_oneof![8 => prop::sample::select(words).prop_map(str::to_owned), 1 => any::<String>()]

@@ -38,18 +38,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let lines = generate(count);
     let mut out = std::io::stdout().lock();
+    let before = megabytes("VmRSS:")?;
     writeln!(out, "{count} lines of {} bytes", lines.text.len() / count.max(1))?;
     for (name, query, target) in QUERIES {
-        let mut best = f64::MAX;
+        let (mut best, mut least) = (f64::MAX, f64::MAX);
         let mut rows = 0;
         for _ in 0..3 {
-            let started = Instant::now();
+            let (started, before) = (Instant::now(), cpu_seconds()?);
             rows = run(query, &lines)?.rows.len();
             best = best.min(started.elapsed().as_secs_f64());
+            least = least.min(cpu_seconds()? - before);
         }
-        writeln!(out, "{best:6.3} s (target {target:.1})  {rows:6} rows  {name}")?;
+        writeln!(out, "{best:6.3} s (target {target:.1}), {least:5.2} s of CPU  {rows:6} rows  {name}")?;
     }
+    writeln!(out, "{:.0} MB at most beyond the lines themselves", megabytes("VmHWM:")? - before)?;
     Ok(())
+}
+
+/// A figure of the process's memory.
+fn megabytes(name: &str) -> Result<f64, Box<dyn std::error::Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such figure")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+}
+
+/// What both threads have used, in hundredths of a second: it says more than the clock on a
+/// machine that does other work.
+fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("no process name")?;
+    let ticks: f64 =
+        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
 }
 
 /// The query over both halves of the lines at once.
@@ -89,7 +109,7 @@ fn read(mut execution: Execution, lines: &Lines, from: usize, to: usize) -> Exec
 
 /// A fixed sequence: every run reads the same lines.
 fn generate(count: usize) -> Lines {
-    let mut lines = Lines { text: String::new(), ends: Vec::with_capacity(count) };
+    let mut lines = Lines { text: String::with_capacity(count * 600), ends: Vec::with_capacity(count) };
     let mut state = 1_u64;
     for line in 0..count {
         let mut random = |below: u64| {

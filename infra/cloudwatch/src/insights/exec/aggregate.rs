@@ -242,11 +242,13 @@ impl State {
                 _ => Value::Null,
             },
             Self::Distinct(distinct) => Value::Number(distinct.count()),
+            Self::Values(values) if values.is_empty() => Value::Null,
             Self::Values(values) => {
                 let mut values: Vec<_> = values.values().cloned().collect();
                 values.sort_by(natural::compare);
                 Value::Tree(Arc::new(Tree::list(values)))
             }
+            Self::Top(counts, _) if counts.is_empty() => Value::Null,
             Self::Top(counts, most) => top(counts, *most),
             Self::Rate { first, last, length } => rate(*first, *last, *length),
         }

@@ -54,6 +54,9 @@ pub enum ExecutionError {
     /// More groups, or more different values, than the limit.
     #[error("the query has more than {0} groups or different values")]
     TooManyGroups(usize),
+    /// Events came before the answer of a subquery.
+    #[error("a subquery of the query was not run")]
+    Unanswered,
 }
 
 /// A query that is running. A clone of a fresh one can take other events, and be merged.
@@ -87,7 +90,12 @@ impl Execution {
         let now = super::number::from_i64(now.div_euclid(1000));
         Self {
             gathered: Gathered::new(plan.segments.first()),
-            context: Context { now, start: range.start, end: range.end },
+            context: Context {
+                now,
+                start: range.start,
+                end: range.end,
+                answers: vec![None; plan.subqueries.len()],
+            },
             windows: query.windows(range),
             owner: Arc::new(owner.clone()),
             plan,
@@ -98,9 +106,23 @@ impl Execution {
         }
     }
 
+    /// Tells what the query's subquery at `place` has given. Needed for each of
+    /// [`Query::subqueries`] before the first event.
+    pub fn answer(&mut self, place: usize, results: &Results) {
+        let column = self.plan.subqueries.get(place).map(|subquery| subquery.column.as_str());
+        let cells = results.rows.iter().flatten().filter(|(name, _)| Some(&**name) == column);
+        let answer = cells.map(|(_, value)| super::compare::common(value).into()).collect();
+        if let Some(known) = self.context.answers.get_mut(place) {
+            *known = Some(Arc::new(answer));
+        }
+    }
+
     /// Takes one event. `Break` says that no further one is wanted: there is an error, or enough
     /// rows of any.
     pub fn push(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        if self.context.answers.iter().any(Option::is_none) {
+            self.fault.get_or_insert(ExecutionError::Unanswered);
+        }
         if self.fault.is_some() {
             return ControlFlow::Break(());
         }
@@ -165,7 +187,7 @@ impl Execution {
     ///
     /// # Errors
     ///
-    /// When the query had more groups than its limits allow.
+    /// When the query had more groups than its limits allow, or a subquery has no answer.
     pub fn finish(self) -> Result<Results, ExecutionError> {
         let statistics = self.statistics();
         if let Some(fault) = self.fault {

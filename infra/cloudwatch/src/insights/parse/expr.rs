@@ -131,16 +131,31 @@ impl Parser<'_> {
 
     fn membership(&mut self, of: Expr, negated: bool) -> Compiled<Expr> {
         if self.is("(") {
-            return Err(Fault::new(
-                self.token.span.clone(),
-                "a subquery after 'in' is not available here yet; a list is written in square brackets",
-            ));
+            return self.subquery(of, negated);
         }
         self.expect("[")?;
         let list = if self.is("]") { Vec::new() } else { self.list(Self::expr)? };
         self.expect("]")?;
         let span = of.span.start..self.end;
         Ok(Expr { kind: ExprKind::In { of: Box::new(of), list, negated }, span })
+    }
+
+    /// `( SOURCE … | … )`
+    fn subquery(&mut self, of: Expr, negated: bool) -> Compiled<Expr> {
+        let open = self.token.span.clone();
+        if self.inner {
+            return Err(Fault::new(open, "a subquery cannot be inside another one"));
+        }
+        self.advance()?;
+        let (depth, links) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.links));
+        self.inner = true;
+        let commands = self.pipeline();
+        self.inner = false;
+        (self.depth, self.links) = (depth, links);
+        let commands = commands?;
+        self.expect(")")?;
+        let span = of.span.start..self.end;
+        Ok(Expr { kind: ExprKind::InQuery { of: Box::new(of), commands, negated }, span })
     }
 
     fn sum(&mut self) -> Compiled<Expr> {

@@ -18,14 +18,7 @@ const LONGEST: usize = 100;
 /// The commands of a query.
 pub(super) fn parse(query: &str) -> Compiled<Vec<Command>> {
     let mut parser = Parser::new(query)?;
-    parser.take("|")?;
-    let mut commands = Vec::new();
-    loop {
-        commands.push(parser.command()?);
-        if !parser.take("|")? {
-            break;
-        }
-    }
+    let commands = parser.pipeline()?;
     match parser.token.kind {
         Kind::End => Ok(commands),
         _ => Err(parser.unexpected("'|' or the end of the query")),
@@ -41,11 +34,23 @@ struct Parser<'q> {
     depth: usize,
     /// Operators of the expression that is being read.
     links: usize,
+    /// Inside the parentheses of a subquery.
+    inner: bool,
 }
 
 impl<'q> Parser<'q> {
     fn new(query: &'q str) -> Compiled<Self> {
-        Ok(Self { query, token: lexer::token(query, 0)?, end: 0, depth: 0, links: 0 })
+        Ok(Self { query, token: lexer::token(query, 0)?, end: 0, depth: 0, links: 0, inner: false })
+    }
+
+    /// Commands and the bars between them.
+    fn pipeline(&mut self) -> Compiled<Vec<Command>> {
+        self.take("|")?;
+        let mut commands = vec![self.command()?];
+        while self.take("|")? {
+            commands.push(self.command()?);
+        }
+        Ok(commands)
     }
 
     fn advance(&mut self) -> Compiled<Token> {

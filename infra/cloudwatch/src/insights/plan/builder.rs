@@ -3,8 +3,8 @@
 use super::expression::Compiler;
 use super::scope::Scope;
 use super::{
-    Columns, Plan, Prefilter, RowsPlan, Segment, Sink, Slot, Step, Take, Transform, column_name, extract,
-    stats,
+    Columns, Plan, Prefilter, RowsPlan, Segment, Sink, Slot, Step, Subquery, Take, Transform, column_name,
+    extract, stats,
 };
 use crate::insights::ast::{self, Alias, Command, CommandKind, Diff, ExprKind, Item, Source, Span};
 use crate::insights::discover::{GROUP, Scan};
@@ -48,6 +48,7 @@ pub(super) struct Builder<'q> {
     /// What is read from events: known once no events are left.
     scanned: Option<(Vec<(String, Slot)>, usize)>,
     diff: Option<Diff>,
+    subqueries: Vec<Subquery>,
 }
 
 pub(super) fn build(query: &str, commands: &[Command]) -> Compiled<Plan> {
@@ -81,6 +82,7 @@ impl<'q> Builder<'q> {
             groups: Vec::new(),
             scanned: None,
             diff: None,
+            subqueries: Vec::new(),
         }
     }
 
@@ -95,7 +97,9 @@ impl<'q> Builder<'q> {
             CommandKind::Fields(items) => self.fields(items)?,
             CommandKind::Display(items) => self.display(items)?,
             CommandKind::Filter(expr) => {
+                self.scope.subqueries = Some(std::mem::take(&mut self.subqueries));
                 let filter = self.expr(expr)?;
+                self.subqueries = self.scope.subqueries.take().unwrap_or_default();
                 self.steps.push(Step::Filter(filter));
             }
             CommandKind::FilterIndex(expr) => self.filter_index(expr)?,
@@ -474,6 +478,7 @@ impl<'q> Builder<'q> {
             pointer,
             limited: self.limited,
             diff: self.diff,
+            subqueries: self.subqueries,
         })
     }
 }

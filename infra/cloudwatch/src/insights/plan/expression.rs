@@ -1,11 +1,14 @@
 //! From written expressions to compiled ones.
 
+use std::sync::Arc;
+
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
 use super::scope::{Found, Scope};
 use super::stats::{self, Aggregate};
-use crate::insights::ast::{self, ExprKind, Span};
+use super::{Plan, Subquery};
+use crate::insights::ast::{self, CommandKind, ExprKind, Span};
 use crate::insights::error::{Compiled, Fault};
 use crate::insights::expr::{Arithmetic, Comparison, Expr};
 use crate::insights::functions;
@@ -83,6 +86,7 @@ impl Compiler<'_> {
                 let list = list.iter().map(|item| self.expr(item)).collect::<Compiled<_>>()?;
                 Expr::In { of: self.boxed(of)?, list, negated: *negated }
             }
+            ExprKind::InQuery { of, commands, negated } => self.subquery(span, of, commands, *negated)?,
             ExprKind::Like { of, pattern, negated } => self.like(of, pattern, *negated)?,
             ExprKind::Index(of, index) => self.below(of, index.to_string())?,
             ExprKind::Member(of, name) => self.below(of, name.clone())?,
@@ -104,6 +108,34 @@ impl Compiler<'_> {
         } else {
             Expr::And(left, right)
         })
+    }
+
+    fn subquery(
+        &mut self,
+        span: &Span,
+        of: &ast::Expr,
+        commands: &[ast::Command],
+        negated: bool,
+    ) -> Compiled<Expr> {
+        let refused = |message: &str| Err(Fault::new(span.clone(), message));
+        if !matches!(commands.first().map(|command| &command.kind), Some(CommandKind::Source(_))) {
+            return refused("a subquery begins with SOURCE and a log group");
+        }
+        let plan = Arc::new(Plan::new(self.query, commands)?);
+        let written = self.query.get(of.span.clone()).unwrap_or_default().replace('`', "");
+        let column = match plan.columns.as_slice() {
+            [(only, _)] => only.clone(),
+            columns => match columns.iter().find(|(name, _)| *name == written) {
+                Some((name, _)) => name.clone(),
+                None => return refused("the subquery must give one field, or one of the same name"),
+            },
+        };
+        let of = self.boxed(of)?;
+        let Some(subqueries) = &mut self.scope.subqueries else {
+            return refused("a subquery stands only in filter");
+        };
+        subqueries.push(Subquery { plan, column });
+        Ok(Expr::InQuery { of, place: subqueries.len() - 1, negated })
     }
 
     fn like(&mut self, of: &ast::Expr, pattern: &ast::Expr, negated: bool) -> Compiled<Expr> {

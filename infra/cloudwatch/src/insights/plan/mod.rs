@@ -7,6 +7,8 @@ mod prefilter;
 mod scope;
 mod stats;
 
+use std::sync::Arc;
+
 use super::ast::{Command, Diff, ExprKind, Item, Source};
 use super::discover::Scan;
 use super::error::Compiled;
@@ -37,8 +39,17 @@ pub(super) struct Plan {
     pub(super) pointer: Option<Slot>,
     /// The query says itself how many rows it wants.
     pub(super) limited: bool,
+    /// The subqueries, whose answers the plan needs.
+    pub(super) subqueries: Vec<Subquery>,
     /// The earlier window that `diff` compares with.
     pub(super) diff: Option<Diff>,
+}
+
+/// A query inside a filter, and the column whose values it gives.
+#[derive(Debug, Clone)]
+pub(super) struct Subquery {
+    pub(super) plan: Arc<Plan>,
+    pub(super) column: String,
 }
 
 /// Steps, a sink, and what is done with the sink's rows.

@@ -1,6 +1,6 @@
 //! Which names a command can see, and the slots of the row that they stand for.
 
-use super::Slot;
+use super::{Slot, Subquery};
 use crate::insights::ast::Alias;
 use crate::insights::error::{Compiled, Fault};
 use crate::insights::lexer::Name;
@@ -14,6 +14,8 @@ pub(super) struct Scope {
     fields: Option<Vec<(String, Slot)>>,
     width: usize,
     regexes: usize,
+    /// The query's subqueries so far; `None` where none may stand.
+    pub(super) subqueries: Option<Vec<Subquery>>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ impl Scope {
     /// After a command that makes rows of its own.
     pub(super) fn rows(columns: &[(String, Slot)], width: usize) -> Self {
         let columns = columns.iter().map(|(name, slot)| Column { name: name.clone(), slot: *slot }).collect();
-        Self { columns, fields: None, width, regexes: 0 }
+        Self { columns, fields: None, width, regexes: 0, subqueries: None }
     }
 
     pub(super) fn has_events(&self) -> bool {
