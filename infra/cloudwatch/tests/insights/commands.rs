@@ -148,6 +148,20 @@ fn unnest_makes_a_row_of_each_item() {
 }
 
 #[test]
+fn expand_reads_lists_in_text_as_well() {
+    let message = r#"{"items":["apple","banana"],"host":"web-01","text":"[1,2]","none":7}"#;
+    let check =
+        |query: &str, expected: &str| assert_eq!(run(query, &[message]).replace('\n', "; "), expected);
+    check(
+        "expand items | stats count(*) as c by items, host",
+        "items=apple | host=web-01 | c=1; items=banana | host=web-01 | c=1",
+    );
+    check("expand text | display text", "text=1; text=2");
+    check("fields text as t | expand t | display t", "t=1; t=2");
+    check("expand none | display none", "none=7");
+}
+
+#[test]
 fn patterns_have_tokens_where_messages_differ() {
     let found = run(
         "pattern @message",
@@ -213,6 +227,7 @@ fn running_sums_earlier_rows_and_gaps() {
     check("fields n | sort n | autoregress n", "n=1; n=2 | n_p1=1; n=3 | n_p1=2; n=4 | n_p1=3");
     check("fields n | sort n | autoregress n p=2-3 | limit 4 | filter n = 4", "n=4 | n_p2=2 | n_p3=1");
     check("fields n, k | sort n | filldown k", "n=1 | k=a; n=2 | k=b; n=3 | k=a; n=4 | k=a");
+    check("fields n, k | sort n | filldown n k*", "n=1 | k=a; n=2 | k=b; n=3 | k=a; n=4 | k=a");
     check("countFrequent k", "k=a | _approxcount=2; _approxcount=1; k=b | _approxcount=1");
 }
 

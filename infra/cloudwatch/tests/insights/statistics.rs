@@ -117,6 +117,7 @@ fn columns_are_named_by_their_text_and_can_be_used_by_it() {
     check("stats count(*) by s | sort count(*) desc | limit 1", "s=a | count(*)=3");
     check("stats sum( n ) by s | filter sum(n) > 3", "sum( n )=10; s=a | sum( n )=4");
     check("stats count(*) as c by s | fields c * 2 as d", "c=1 | d=2; s=a | c=3 | d=6; s=b | c=1 | d=2");
+    check("stats count(*), count(*)", "count(*)=5");
     check("stats count(*) as c by s | display c", "c=1; c=3; c=1");
     check(
         "STATS count(*) AS c BY s | STATS max(c) AS m, sum(c) / count(*)",

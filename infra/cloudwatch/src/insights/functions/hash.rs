@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 use super::{Function, function, or_null, text};

@@ -344,22 +344,24 @@ impl<'q> Builder<'q> {
         Ok(())
     }
 
-    /// `expand f` puts each item of `f` in its place. A field of an event is discovered by its
-    /// leaves only, so its list is read from the message.
+    /// `expand f` puts each item of `f` in its place: of a list, or of a text that is one. A field
+    /// of an event is discovered by its leaves only, so its list is read from the message.
     fn expand(&mut self, of: &ast::Expr) -> Compiled<()> {
         let name = column_name(self.query, &Item { expr: of.clone(), alias: None });
+        let value = self.expr(of)?;
+        let parse = |value: Expr| functions::named("jsonParse").map(|parse| Expr::Call(parse, vec![value]));
+        let mut choices: Vec<Expr> = parse(value.clone()).into_iter().collect();
         if let Some(slot) = self.scope.column(&name) {
-            self.steps.push(Step::Unnest(Expr::Slot(slot), slot));
+            choices.push(value);
+            self.steps.push(Step::Unnest(Expr::Coalesce(choices), slot));
             return Ok(());
         }
-        let list = match (self.expr(of)?, self.scope.field("@message"), functions::named("jsonParse")) {
-            (Expr::Slot(_), Some(message), Some(parse)) => {
-                let whole = Expr::Call(parse, vec![Expr::Slot(message)]);
-                Expr::Access(Box::new(whole), name.split('.').map(str::to_owned).collect())
-            }
-            (other, ..) => other,
-        };
-        self.unnest(list, &Alias { name, span: of.span.clone() })
+        if let (Expr::Slot(_), Some(message)) = (&value, self.scope.field("@message")) {
+            let path = name.split('.').map(str::to_owned).collect();
+            choices.extend(parse(Expr::Slot(message)).map(|whole| Expr::Access(Box::new(whole), path)));
+        }
+        choices.push(value);
+        self.unnest(Expr::Coalesce(choices), &Alias { name, span: of.span.clone() })
     }
 
     fn unnest(&mut self, list: Expr, into: &Alias) -> Compiled<()> {
