@@ -16,6 +16,10 @@ use crate::metrics::query::{MetricStat, Query, Source, Window, run};
 /// How often the shortest alarms are evaluated, in seconds.
 const TICK: i64 = 10;
 
+/// How long after the end of a period it is evaluated, in milliseconds: who gathers data for a second
+/// has handed them in by then.
+const SETTLING_MS: i64 = 2000;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -24,7 +28,7 @@ impl AlarmStore {
     /// Evaluates alarms as time goes by, and lets old metrics grow coarse. Runs until it is dropped.
     pub async fn run(self, metrics: MetricStore, clock: impl Clock) {
         loop {
-            let ahead = TICK * 1000 - clock.now_ms().rem_euclid(TICK * 1000);
+            let ahead = TICK * 1000 - (clock.now_ms() - SETTLING_MS).rem_euclid(TICK * 1000);
             let ahead = Duration::from_millis(u64::try_from(ahead).unwrap_or(1));
             sleep_until(Instant::now() + ahead).await;
             let now = clock.now_ms();
