@@ -15,6 +15,7 @@ mod events;
 mod execution_log;
 mod faults;
 mod lambda_host;
+mod logs;
 mod programs;
 mod quotas;
 mod readme;

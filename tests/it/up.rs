@@ -182,6 +182,60 @@ fn bad_usage_is_status_two() {
     }
 }
 
+/// An API without routes, and what is made of its access log.
+const LOGGED: &str = r#"
+Resources:
+  Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: access, RetentionInDays: 3}}
+  Connects:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Log
+      FilterPattern: CONNECT
+      MetricTransformations: [{MetricName: Connects, MetricNamespace: N, MetricValue: "1"}]
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {Name: a, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties:
+      ApiId: !Ref Api
+      StageName: test
+      AccessLogSettings: {DestinationArn: !GetAtt Log.Arn, Format: $context.requestId $context.eventType}
+"#;
+
+#[test]
+fn tail_shows_the_lines_of_the_up_of_its_folder() {
+    let template = temporary("tail", LOGGED);
+    let folder = template.parent().unwrap().to_owned();
+    let template = ["--template", template.to_str().unwrap()];
+    let here = |arguments: &[&str]| {
+        let mut command = switchboard(arguments);
+        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
+        command
+    };
+    let tail = ["tail", "--local", "--no-follow", "--json"];
+    let nobody = here(&tail).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    let error = String::from_utf8(nobody.stderr).unwrap();
+    assert!(error.starts_with("error: no `switchboard up` runs in this folder"), "{error}");
+    let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &template].concat()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    drop(runtime.block_on(Socket::open(up.text("websocket"))));
+    let shown = here(&tail).output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{}", String::from_utf8_lossy(&shown.stderr));
+    let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert!(line["message"].as_str().unwrap().contains("CONNECT"), "{line}");
+    let none = here(&["tail", "--local", "no-such-group"]).output().unwrap();
+    assert!(
+        String::from_utf8(none.stderr).unwrap().starts_with("error: no log group's name has `no-such-group`")
+    );
+    let faults = here(&["tail", "--local", "--faults"]).output().unwrap();
+    assert!(String::from_utf8(faults.stdout).unwrap().starts_with("Nothing is wrong"));
+    assert_eq!(up.stop(Signal::TERM), Some(0));
+    assert_eq!(here(&tail).output().unwrap().status.code(), Some(1), "the address was taken back");
+}
+
 #[test]
 fn check_tells_what_would_run() {
     let output = switchboard(&["check"]).output().unwrap();

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// `module::function` of every test in this crate and in `sam`.
+/// `module::function` of every test in this crate, in `cloudwatch` and in `sam`.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![here.join("src"), here.join("../sam/src")];
+    let mut folders = ["src", "../cloudwatch/src", "../sam/src"].map(|folder| here.join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -2,11 +2,12 @@
 //!
 //! `bench [--rounds N] [--peer FOLDER] [--only NAMES]` prints a table of medians. README.md says what
 //! the rows mean; `./run` builds everything and prepares the peer. `bench plain` is the plain
-//! WebSocket server that the echo is compared with.
+//! WebSocket server that the echo is compared with. `bench ingest` measures the log store by itself.
 
 mod connects;
 mod cpu;
 mod figures;
+mod ingest;
 mod messages;
 mod processes;
 mod slow;
@@ -42,6 +43,9 @@ async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "plain") {
         return processes::serve_plain().await;
+    }
+    if arguments.first().is_some_and(|first| first == "ingest") {
+        return ingest::run();
     }
     let options = options(&arguments)?;
     let files = raise_open_files();
