@@ -90,7 +90,7 @@ async fn metric_filters_and_metrics_in_lines_are_read_as_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_and_rows_in_a_folder_outlive_the_stack() {
+async fn logs_in_a_folder_outlive_the_stack() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("data");
     let _ = std::fs::remove_dir_all(&folder);
     let options = || Options { data: Some(folder.clone()), ..Options::fixture("mock.yaml") };
