@@ -57,6 +57,9 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
     for table in &app.tables {
         writeln!(text, "Table {}", table.name)?;
     }
+    for alarm in &app.alarms {
+        writeln!(text, "Alarm {}", alarm.name)?;
+    }
     for ignored in &app.ignored {
         writeln!(
             text,

@@ -1,5 +1,6 @@
 //! The local AWS: a template's WebSocket API, Lambda functions and tables on loopback.
 
+mod alarming;
 mod callback_endpoint;
 pub mod clock;
 mod credentials;
@@ -11,6 +12,7 @@ mod http_api;
 pub mod lambda;
 mod logging;
 mod meters;
+mod monitoring;
 pub mod programs;
 #[cfg(test)]
 mod raw_http;

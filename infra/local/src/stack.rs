@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cloudwatch::alarms::AlarmStore;
-use cloudwatch::api::{self, Account};
 use cloudwatch::logs::{LogStore, OpenError};
 use cloudwatch::metrics::MetricStore;
 use sam::app::{App, WebSocketApi};
@@ -18,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
 use crate::lambda::{Host, HostConfig};
-use crate::logging::{self, Logging};
+use crate::monitoring::Monitoring;
 use crate::programs::Programs;
 use crate::services::{Backends, Services};
 use crate::sqs::{Place, Sqs};
@@ -86,6 +85,14 @@ pub enum StartError {
     /// A metric filter of the template is not one that CloudWatch takes.
     #[error("{0}")]
     MetricFilter(String),
+    /// CloudWatch would not take an alarm.
+    #[error("the alarm {alarm} cannot be made: {reason}")]
+    Alarm {
+        /// Its logical id.
+        alarm: String,
+        /// CloudWatch's message.
+        reason: String,
+    },
     /// The tables cannot be served.
     #[error(transparent)]
     Tables(#[from] TableError),
@@ -119,8 +126,7 @@ pub struct Running {
     endpoints: Vec<Endpoint>,
     aws: String,
     http: Option<String>,
-    logging: Logging,
-    metrics: MetricStore,
+    monitoring: Monitoring,
     gateway: Gateway,
     triggers: Triggers,
     host: Host,
@@ -139,10 +145,8 @@ pub struct Running {
 /// See [`StartError`].
 pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<Running, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let metrics = MetricStore::default();
-    let logging = Logging::start(config.data.clone(), metrics.clone(), Arc::clone(&clock)).await?;
-    let logs = logging.store().clone();
-    logging::declare(&logs, &app).map_err(StartError::MetricFilter)?;
+    let monitoring = Monitoring::start(&app, &config.settings, config.data.clone(), &clock).await?;
+    let (logs, metrics) = (monitoring.logs().clone(), monitoring.metrics().clone());
     let endpoints = endpoints(&app.apis, config.websocket.local_addr()?);
     let aws = url(config.aws.local_addr()?);
     let http = config.http.as_ref().map(TcpListener::local_addr).transpose()?.map(url);
@@ -165,10 +169,13 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     });
     let place = Place::new(&config.settings, &aws);
     let sqs = Sqs::new(app.queues, place, Arc::clone(&clock));
-    let (logs_api, metrics_api) = service_apis(&config.settings, &logs, &metrics);
     let private = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let backends =
-        Backends { logs: logs_api, metrics: metrics_api, sqs: sqs.clone(), tables: private.local_addr()? };
+    let backends = Backends {
+        logs: monitoring.logs_api().clone(),
+        metrics: monitoring.metrics_api().clone(),
+        sqs: sqs.clone(),
+        tables: private.local_addr()?,
+    };
     let file = config.data.map(|folder| folder.join("tables.sqlite"));
     let tables = Tables::start(private, app.tables, file).await?;
     let services = Services::start(config.aws, backends);
@@ -183,7 +190,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
         functions: names,
         logs,
-        metrics: metrics.clone(),
+        metrics,
         clock,
         time_scale: config.time_scale,
         quotas: config.quotas,
@@ -193,7 +200,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     };
     let gateway = Gateway::start(config.websocket, settings)?;
     let triggers = declared.start(&sqs, ground, config.http);
-    Ok(Running { endpoints, aws, http, logging, metrics, gateway, triggers, host, tables, services })
+    Ok(Running { endpoints, aws, http, monitoring, gateway, triggers, host, tables, services })
 }
 
 impl Running {
@@ -218,13 +225,19 @@ impl Running {
     /// The metrics of the gateway, of Lambda, and in the functions' log lines.
     #[must_use]
     pub fn metrics(&self) -> &MetricStore {
-        &self.metrics
+        self.monitoring.metrics()
     }
 
     /// The logs of the gateway and of the functions.
     #[must_use]
     pub fn logs(&self) -> &LogStore {
-        self.logging.store()
+        self.monitoring.logs()
+    }
+
+    /// The alarms.
+    #[must_use]
+    pub fn alarms(&self) -> &AlarmStore {
+        self.monitoring.alarms()
     }
 
     /// Stops everything: sockets are closed with 1001 and `$disconnect` is told, functions that run
@@ -235,7 +248,7 @@ impl Running {
         self.host.shutdown().await;
         self.services.shutdown().await;
         self.tables.shutdown().await;
-        self.logging.shutdown().await;
+        self.monitoring.shutdown().await;
     }
 }
 
@@ -259,25 +272,6 @@ fn last_lines(logs: &LogStore, group: &str) -> Vec<String> {
         .skip(events.len().saturating_sub(OUTPUT_LINES))
         .map(|event| event.message.to_string())
         .collect()
-}
-
-/// The APIs of CloudWatch Logs and CloudWatch.
-fn service_apis(
-    settings: &sam::Settings,
-    logs: &LogStore,
-    metrics: &MetricStore,
-) -> (api::logs::Api, api::metrics::Api) {
-    let sam::Settings { region, account_id, .. } = settings;
-    let account = Account {
-        partition: settings.partition().to_owned(),
-        region: region.clone(),
-        id: account_id.clone(),
-    };
-    let alarms = AlarmStore::new(region, account_id);
-    (
-        api::logs::Api::new(logs.clone(), account),
-        api::metrics::Api::new(metrics.clone(), alarms, Arc::new(SystemClock)),
-    )
 }
 
 fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {
@@ -363,6 +357,7 @@ mod tests {
             event_sources: Vec::new(),
             log_groups: Vec::new(),
             metric_filters: Vec::new(),
+            alarms: Vec::new(),
             outputs: BTreeMap::new(),
             ignored: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! The checked application: what a template declares, resolved, as the local AWS runs it.
 
+mod alarm;
 mod authorization;
 mod logging;
 
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use alarm::Alarm;
 pub use authorization::{ApiKey, ApiKeySource, Authorization, Authorizer, IdentitySource};
 pub use logging::{LogFormat, LogLevel, LoggingLevel, RouteSettings};
 
@@ -33,6 +35,8 @@ pub struct App {
     pub log_groups: Vec<LogGroup>,
     /// Metric filters of log groups, in the template's order.
     pub metric_filters: Vec<MetricFilter>,
+    /// CloudWatch alarms, in the template's order.
+    pub alarms: Vec<Alarm>,
     /// `Outputs` by name, resolved.
     pub outputs: BTreeMap<String, String>,
     /// Resources that deploy to AWS and that the local AWS does not run.

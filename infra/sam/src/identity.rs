@@ -89,6 +89,7 @@ fn attributes(kind: &str) -> Option<&'static [&'static str]> {
         "AWS::ApiGatewayV2::Route" => &["RouteId"],
         "AWS::ApiGatewayV2::RouteResponse" => &["RouteResponseId"],
         "AWS::ApiGatewayV2::Stage" => &[],
+        "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => &["Arn"],
         "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
         "AWS::IAM::Role" => &["Arn", "RoleId"],
         "AWS::Lambda::Function" => {
@@ -108,6 +109,9 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
         ("AWS::ApiGatewayV2::Api", "ApiEndpoint") => api_endpoint(scope, resource),
         ("AWS::ApiGatewayV2::Api", "ExecuteApiArn") => arn(scope, "execute-api", &api_id(scope, resource)),
         ("AWS::ApiGatewayV2::Api", _) => api_id(scope, resource),
+        ("AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm", _) => {
+            arn(scope, "cloudwatch", &format!("alarm:{name}"))
+        }
         ("AWS::DynamoDB::Table", _) => table_arn(scope, resource),
         ("AWS::IAM::Role", "Arn") => global_arn(scope, "iam", &format!("role/{name}")),
         ("AWS::Lambda::Function" | "AWS::Serverless::Function", "Arn") => function_arn(scope, &name),
@@ -159,6 +163,7 @@ fn is_stage_of(stage: &Resource, api: &str) -> bool {
 /// The name of a resource: the one it gives itself, or one of the stack and the logical id.
 pub(crate) fn physical_name(scope: &Scope<'_>, resource: &Resource) -> String {
     let property = match resource.kind.as_str() {
+        "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => "AlarmName",
         "AWS::DynamoDB::Table" => "TableName",
         "AWS::Events::Rule" => "Name",
         "AWS::IAM::ManagedPolicy" => "ManagedPolicyName",

@@ -14,6 +14,7 @@ mod unit;
 use std::collections::BTreeMap;
 
 pub(crate) use bucket::Bucket;
+pub use series::Recorder;
 pub(crate) use series::{Grid, Identity, Series};
 pub use store::MetricStore;
 pub use unit::unit;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bucket::Bucket;
 
@@ -219,5 +219,19 @@ fn coarsen(fine: &mut BTreeMap<i64, Bucket>, until: i64, coarse: &mut BTreeMap<i
         let merged = coarse.entry(at - at.rem_euclid(period)).or_default();
         merged.absorb(&bucket, true);
         merged.shrink(AGEING.map(|(_, limit)| limit).into_iter().min().unwrap_or(8));
+    }
+}
+
+/// One series, one unit: for whoever writes often.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    pub(super) series: Arc<Series>,
+    pub(super) unit: &'static str,
+}
+
+impl Recorder {
+    /// Keeps one value, measured at a time in milliseconds since the epoch.
+    pub fn record(&self, timestamp: i64, value: f64) {
+        self.series.write(self.unit, timestamp, false, |bucket| bucket.sample(value, 1.0));
     }
 }

@@ -1,10 +1,10 @@
 //! The metric store: every series, in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::Datum;
-use super::series::{Identity, Series};
+use super::series::{Identity, Recorder, Series};
 
 /// Series that are kept; beyond, those without news for the longest time go first.
 const MAX_SERIES: usize = 20_000;
@@ -22,6 +22,20 @@ impl MetricStore {
         let Datum { namespace, name, dimensions, unit, high_resolution, timestamp, values } = datum;
         let series = self.series(Identity { namespace, name, dimensions });
         series.write(unit, timestamp, high_resolution, |bucket| bucket.add(&values));
+    }
+
+    /// A handle to one series, for whoever writes often: recording with it neither allocates nor
+    /// looks anything up.
+    #[must_use]
+    pub fn recorder(
+        &self,
+        namespace: &str,
+        name: &str,
+        dimensions: BTreeMap<String, String>,
+        unit: &'static str,
+    ) -> Recorder {
+        let identity = Identity { namespace: namespace.to_owned(), name: name.to_owned(), dimensions };
+        Recorder { series: self.series(identity), unit }
     }
 
     /// Lets what is old grow coarse and forgets what is too old, as CloudWatch does. To be called

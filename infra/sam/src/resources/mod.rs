@@ -1,6 +1,7 @@
 //! From evaluated resources to the parts of the [`App`].
 
 mod access_log;
+mod alarm;
 mod api_key;
 mod authorizer;
 mod code;
@@ -71,6 +72,7 @@ pub(crate) fn read(scope: &Scope<'_>, folder: &Path) -> App {
         tables: table::read(&created, scope),
         log_groups: log_group::read(&created, scope),
         metric_filters: metric_filter::read(&created, scope),
+        alarms: alarm::read(&created, scope),
         outputs: outputs(scope),
         ignored: ignored(&created, &(&apis.used | &http.used), &event_sources, &schedules),
         queues,
@@ -143,7 +145,9 @@ fn ignored(
     let runs = |created: &&Created<'_>| {
         let kind = created.resource.kind.as_str();
         match kind {
-            "AWS::DynamoDB::Table"
+            "AWS::CloudWatch::Alarm"
+            | "AWS::CloudWatch::CompositeAlarm"
+            | "AWS::DynamoDB::Table"
             | "AWS::Lambda::Function"
             | "AWS::Logs::LogGroup"
             | "AWS::Logs::MetricFilter"

@@ -1,5 +1,6 @@
 //! Templates in, applications or errors out.
 
+mod alarms;
 mod apis;
 mod authorization;
 mod code;
