@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use local::Fault;
 
+use crate::metrics::MetricsOptions;
 use crate::tail::TailOptions;
 
 /// Runs a SAM WebSocket application on this machine: API Gateway, Lambda and DynamoDB from the
@@ -38,6 +39,10 @@ pub(crate) enum Subcommand {
     #[command(after_help = "Examples:\n  switchboard tail --local\n  \
         switchboard tail chat --since 1h --filter '{ $.level = \"ERROR\" }' --no-follow")]
     Tail(TailOptions),
+    /// Show CloudWatch's metrics: a table of what there is, or values and charts of some.
+    #[command(after_help = "Examples:\n  switchboard metrics --local\n  \
+        switchboard metrics MessageCount --dimensions Stage=prod --stat Sum --since 3h")]
+    Metrics(MetricsOptions),
 }
 
 /// Which template, with which parameters.

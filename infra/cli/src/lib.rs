@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod endpoint;
+mod metrics;
 mod project;
 mod short;
 mod tail;
@@ -24,6 +25,8 @@ enum CommandError {
     Up(#[from] up::UpError),
     #[error(transparent)]
     Tail(#[from] tail::TailError),
+    #[error(transparent)]
+    Metrics(#[from] metrics::MetricsError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -35,6 +38,7 @@ pub fn run(args: Args) -> ExitCode {
         Subcommand::Up(options) => up::run(&options).map_err(CommandError::from),
         Subcommand::Check(options) => check::run(&options),
         Subcommand::Tail(options) => tail::run(&options).map_err(CommandError::from),
+        Subcommand::Metrics(options) => metrics::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

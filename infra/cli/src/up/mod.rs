@@ -1,6 +1,7 @@
 //! `switchboard up`: builds the functions, starts the local AWS, and stays until it is told to stop.
 
 mod addresses;
+mod alarms;
 mod build;
 mod logs;
 
@@ -104,6 +105,7 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
 
 async fn stay(running: &Running, app: &App, options: &UpOptions, stop: &mut Stop) -> Result<(), UpError> {
     logs::follow(running.logs(), app, options);
+    alarms::follow(running.alarms(), options);
     addresses::print(running, app, options).map_err(UpError::Output)?;
     stop.asked().await;
     Ok(())
