@@ -16,6 +16,7 @@ mod execution_log;
 mod faults;
 mod lambda_host;
 mod logs;
+mod metrics;
 mod programs;
 mod quotas;
 mod readme;

@@ -4,6 +4,7 @@
 //! the rows mean; `./run` builds everything and prepares the peer. `bench plain` is the plain
 //! WebSocket server that the echo is compared with. `bench ingest` measures the log store by itself.
 
+mod cloudwatch;
 mod connects;
 mod cpu;
 mod figures;
@@ -85,6 +86,9 @@ fn raise_open_files() -> u64 {
 /// One round: every part once, those that are compared one after the other.
 async fn measure(options: &Options, files: u64, figures: &mut Figures) -> Result<(), Failure> {
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only.split(',').any(|o| o == name));
+    if wanted("metrics") {
+        cloudwatch::metrics(figures)?;
+    }
     if wanted("plain") {
         let plain = Plain::start().await?;
         let spent = || plain.spent();
