@@ -37,10 +37,13 @@ pub(crate) fn metrics(figures: &mut Figures) -> Result<(), Failure> {
     }
     figures.add("put of one datum, µs", begun.elapsed().as_secs_f64() * 1e6 / f64::from(put));
     for statistic in ["Sum", "p99"] {
-        let begun = Instant::now();
-        let (mut points, mut token) = (0, Value::Null);
+        let (mut points, mut seconds, mut token) = (0, 0.0, Value::Null);
         loop {
-            let page = get(&api, statistic, from, now, &token)?;
+            let (parts, body) = request(statistic, from, now, &token)?.into_parts();
+            let begun = Instant::now();
+            let response = api.call(&parts, &body);
+            seconds += begun.elapsed().as_secs_f64();
+            let page: Value = serde_json::from_slice(response.body())?;
             let results =
                 page.get("MetricDataResults").and_then(Value::as_array).cloned().unwrap_or_default();
             points +=
@@ -50,19 +53,7 @@ pub(crate) fn metrics(figures: &mut Figures) -> Result<(), Failure> {
                 break;
             }
         }
-        let seconds = begun.elapsed().as_secs_f64();
-        figures.add(
-            &format!("GetMetricData, {statistic}, {points} points as JSON, read by the client: ms"),
-            seconds * 1e3,
-        );
-    }
-    for statistic in ["Sum", "p99"] {
-        let request = request(statistic, from, now, &Value::Null)?;
-        let begun = Instant::now();
-        let (parts, body) = request.into_parts();
-        let response = api.call(&parts, &body);
-        let name = format!("GetMetricData, {statistic}, first page of {} bytes: ms", response.body().len());
-        figures.add(&name, begun.elapsed().as_secs_f64() * 1e3);
+        figures.add(&format!("GetMetricData, {statistic}, {points} points in all pages: ms"), seconds * 1e3);
     }
     Ok(())
 }
@@ -91,9 +82,4 @@ fn request(statistic: &str, from: i64, to: i64, token: &Value) -> Result<Request
     let input = json!({ "StartTime": from, "EndTime": to, "MetricDataQueries": queries, "NextToken": token });
     let request = Request::post("/").header("x-amz-target", "GraniteServiceVersion20100801.GetMetricData");
     Ok(request.body(Bytes::from(input.to_string()))?)
-}
-
-fn get(api: &Api, statistic: &str, from: i64, to: i64, token: &Value) -> Result<Value, Failure> {
-    let (parts, body) = request(statistic, from, to, token)?.into_parts();
-    Ok(serde_json::from_slice(api.call(&parts, &body).body())?)
 }

@@ -87,7 +87,6 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         faults: options.faults.clone(),
         credentials: Credentials::default(),
         verify_signatures: !options.no_verify_signatures,
-        data: options.data.clone(),
     };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,

@@ -1,12 +1,13 @@
 //! The three wire protocols: from a request to an operation with its input, and back.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::request::Parts;
 use http::{Response, StatusCode, header};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::error::ApiError;
@@ -75,13 +76,11 @@ impl Wire {
         let id = Uuid::new_v4().to_string();
         let status = answer.as_ref().err().map_or(StatusCode::OK, |error| error.status);
         let (kind, body) = match self {
-            Self::Cbor => {
-                let document = answer.as_ref().map_or_else(error_document, Document::clone);
-                ("application/cbor", cbor::encode(&document))
-            }
+            Self::Cbor => ("application/cbor", cbor::encode(&document_of(&answer))),
             Self::Json => {
-                let document = answer.as_ref().map_or_else(error_document, Document::clone);
-                ("application/x-amz-json-1.0", json(&document).to_string().into_bytes())
+                // A document has nothing in it that JSON cannot say.
+                let body = serde_json::to_vec(&Json(&document_of(&answer))).unwrap_or_default();
+                ("application/x-amz-json-1.0", body)
             }
             Self::Query => {
                 let text = match &answer {
@@ -128,6 +127,14 @@ fn unpacked(parts: &Parts, body: &Bytes) -> Result<Bytes, ApiError> {
     if body.len() as u64 > MAX_BODY { Err(ApiError::too_large()) } else { Ok(body) }
 }
 
+/// What is told: the answer itself, which can be large, or the error.
+fn document_of(answer: &Result<Document, ApiError>) -> Cow<'_, Document> {
+    match answer {
+        Ok(document) => Cow::Borrowed(document),
+        Err(error) => Cow::Owned(error_document(error)),
+    }
+}
+
 fn error_document(error: &ApiError) -> Document {
     let mut members = vec![("__type".to_owned(), Document::text(format!("{SHAPES}{}", error.shape)))];
     if let Some(message) = &error.message {
@@ -136,19 +143,24 @@ fn error_document(error: &ApiError) -> Document {
     Document::Map(members)
 }
 
-fn json(document: &Document) -> Value {
-    match document {
-        Document::Null => Value::Null,
-        Document::Bool(truth) => (*truth).into(),
-        Document::Int(whole) => (*whole).into(),
-        Document::Double(number) => (*number).into(),
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds are far below 2^53")]
-        Document::Time(time) => (*time as f64 / 1000.0).into(),
-        Document::Text(text) => text.as_str().into(),
-        Document::List(items) => items.iter().map(json).collect(),
-        Document::Map(members) => {
-            let shown = members.iter().filter(|(_, value)| *value != Document::Null);
-            Value::Object(Map::from_iter(shown.map(|(name, value)| (name.clone(), json(value)))))
+/// A document as JSON, written without a tree in between: answers can be megabytes.
+struct Json<'a>(&'a Document);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Document::Null => serializer.serialize_unit(),
+            Document::Bool(truth) => serializer.serialize_bool(*truth),
+            Document::Int(whole) => serializer.serialize_i64(*whole),
+            Document::Double(number) => serializer.serialize_f64(*number),
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds are far below 2^53")]
+            Document::Time(time) => serializer.serialize_f64(*time as f64 / 1000.0),
+            Document::Text(text) => serializer.serialize_str(text),
+            Document::List(items) => serializer.collect_seq(items.iter().map(Json)),
+            Document::Map(members) => {
+                let shown = members.iter().filter(|(_, value)| *value != Document::Null);
+                serializer.collect_map(shown.map(|(name, value)| (name, Json(value))))
+            }
         }
     }
 }
