@@ -87,6 +87,9 @@ pub struct Namespace {
     /// How long, in seconds; written as a duration: `300s`, `1h`, `1h30m`.
     #[serde(deserialize_with = "seconds")]
     pub history_ttl: u32,
+    /// Publications reach every client in the order of their offsets, whoever publishes: one at a
+    /// time delivers a channel. Every subscription is then recoverable.
+    pub ordered: bool,
     /// Every subscription is recoverable, and not only one whose client asks for it.
     pub force_recovery: bool,
     /// A client that is subscribed may read what is kept.
@@ -124,9 +127,10 @@ impl Namespace {
         if self.force_push_join_leave && !self.join_leave {
             return Some("force_push_join_leave needs join_leave");
         }
-        let useless =
-            self.retention().is_none() && (self.force_recovery || self.allow_history_for_subscriber);
-        useless.then_some("force_recovery and allow_history_for_subscriber need history_size and history_ttl")
+        let useless = self.force_recovery || self.allow_history_for_subscriber || self.ordered;
+        (useless && self.retention().is_none()).then_some(
+            "ordered, force_recovery and allow_history_for_subscriber need history_size and history_ttl",
+        )
     }
 }
 
@@ -238,6 +242,7 @@ mod tests {
         check(r#""history_size":5,"history_ttl":"300s","force_recovery":true"#, Ok(Some((5, 300))));
         check(r#""history_size":5"#, Err("history_size and history_ttl are only of use together"));
         check(r#""force_push_join_leave":true"#, Err("force_push_join_leave needs join_leave"));
+        check(r#""ordered":true"#, Err("ordered, force_recovery"));
         check(r#""force_recovery":true"#, Err("need history_size and history_ttl"));
         check(r#""history_size":5,"history_ttl":"soon""#, Err("\"soon\" is not a duration"));
         check(r#""history_size":5,"history_ttl":"-1h""#, Err("is not between 0s and"));

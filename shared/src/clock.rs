@@ -1,14 +1,24 @@
 //! Time is a port: whoever needs the hour takes a [`Clock`].
 
 use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep_until};
+
+/// Some time that passes.
+pub type Pause<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> i64;
+
+    /// Waits for `ms` milliseconds.
+    fn pause(&self, ms: u64) -> Pause<'_>;
 
     /// Seconds since the epoch, as DynamoDB's time to live counts.
     fn now_s(&self) -> i64 {
@@ -27,9 +37,13 @@ impl Clock for SystemClock {
         // A clock before 1970 is no clock; zero keeps rows and lines valid.
         now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+
+    fn pause(&self, ms: u64) -> Pause<'_> {
+        Box::pin(sleep_until(Instant::now() + Duration::from_millis(ms)))
+    }
 }
 
-/// A clock that stands still until it is moved. Clones are the same clock.
+/// A clock that stands still until it is moved, or somebody waits. Clones are the same clock.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -49,5 +63,14 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Others have their turn, then it is so much later: several that wait do so at once.
+    fn pause(&self, ms: u64) -> Pause<'_> {
+        let until = self.now_ms().saturating_add_unsigned(ms);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.fetch_max(until, Ordering::Relaxed);
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The ports: one trait a capability. A use case names in its signature those that it needs,
 //! and its function's policy in the template grants the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
-use crate::model::history::{Entry, Head, Page, Step};
+use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::{Connection, Member, Subscription};
 
 /// The table did not answer as it should. The text is for the log, never for a client.
@@ -121,12 +121,14 @@ pub trait RemoveSubscription {
 
 /// Writes the rows that find a connection by channel or by user. `dynamodb:PutItem`.
 pub trait PutIndex {
-    /// Makes the connection a member of the channel.
+    /// Makes the connection a member of the channel, which waits for its reply until then: seconds
+    /// since the epoch.
     fn put_member(
         &self,
         channel: &Channel,
         connection: &Connection,
         subscription: &Subscription,
+        waits_until: Option<i64>,
     ) -> impl Call<Result<(), StoreError>>;
 
     /// Makes the connection one of the user's.
@@ -171,12 +173,12 @@ pub trait CountDevices {
 /// Notes in a member's row which publications did not reach it; a row that is not there stays away.
 /// `dynamodb:UpdateItem`.
 pub trait NoteMissing {
-    /// The member has not got the publication at `offset`.
+    /// The member has not got the publications at these offsets.
     fn add_missing(
         &self,
         channel: &Channel,
         member: &Member,
-        offset: u64,
+        offsets: &[u64],
     ) -> impl Call<Result<(), StoreError>>;
 
     /// The member has got them now.
@@ -186,6 +188,12 @@ pub trait NoteMissing {
         member: &Member,
         offsets: &[u64],
     ) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Notes in a member's row that it has got its reply. `dynamodb:UpdateItem`.
+pub trait WelcomeMember {
+    /// Publications may follow. Gives what did not reach it meanwhile; nothing when there is no row.
+    fn welcome(&self, channel: &Channel, member: &Member) -> impl Call<Result<BTreeSet<u64>, StoreError>>;
 }
 
 /// Reads a channel's members, strongly consistent. `dynamodb:Query`.
@@ -205,6 +213,17 @@ pub trait AdvanceHead {
 pub trait ReadHead {
     /// `None` when the channel has no sequence.
     fn head(&self, channel: &Channel) -> impl Call<Result<Option<Head>, StoreError>>;
+}
+
+/// Lets one at a time deliver an ordered channel. `dynamodb:UpdateItem`.
+pub trait LeaseHead {
+    /// The head, when the channel is the claim's now; `None` while it is another's, or there is no
+    /// head.
+    fn take(&self, channel: &Channel, claim: &Claim<'_>) -> impl Call<Result<Option<Head>, StoreError>>;
+
+    /// Gives the channel back, with everything up to `delivered` posted. Nothing happens when it
+    /// is another's by now.
+    fn release(&self, channel: &Channel, owner: &str, delivered: u64) -> impl Call<Result<(), StoreError>>;
 }
 
 /// Fills a place in a channel's history, once and for all. `dynamodb:PutItem`.

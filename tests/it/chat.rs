@@ -115,7 +115,7 @@ async fn a_connection_that_the_gateway_lost_is_forgotten_by_the_next_publication
     let ghost = shared::model::Connection::opened("gbikqi-vWQAYKEiHxA==".into(), None, now_ms());
     let channel = shared::channel::Channel::parse("room:1").unwrap();
     shared::ports::OpenConnection::open(&table, &ghost).await.unwrap().unwrap();
-    shared::ports::PutIndex::put_member(&table, &channel, &ghost, &"s".into()).await.unwrap();
+    shared::ports::PutIndex::put_member(&table, &channel, &ghost, &"s".into(), None).await.unwrap();
     assert_eq!(stack.index_rows().await.len(), 2);
 
     alice.send(r#"{"id":3,"publish":{"channel":"room:1","data":1}}"#).await;

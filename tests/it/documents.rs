@@ -63,7 +63,9 @@ fn every_guarantee_names_a_test_that_is_there() {
 const NAMESPACES: &str = r#"{
     "plain": {"allow_subscribe_for_client": true, "allow_publish_for_client": true},
     "log": {"allow_subscribe_for_client": true, "allow_publish_for_client": true, "history_size": 10,
-            "history_ttl": "1h", "force_recovery": true, "allow_history_for_subscriber": true}
+            "history_ttl": "1h", "force_recovery": true, "allow_history_for_subscriber": true},
+    "queue": {"allow_subscribe_for_client": true, "allow_publish_for_client": true, "history_size": 10,
+              "history_ttl": "1h", "ordered": true}
 }"#;
 
 /// Sends a command and waits until its reply has come, in whatever frame.
@@ -80,6 +82,7 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
     let mut first = stack.connect().await;
     ask(&mut first, 1, r#""connect":{}"#).await;
     ask(&mut first, 2, r#""publish":{"channel":"log:1","data":1}"#).await;
+    ask(&mut first, 3, r#""publish":{"channel":"queue:1","data":1}"#).await;
     first.close(None).await;
 
     let mut client = stack.connect().await;
@@ -89,15 +92,18 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
         ("`subscribe` to `log`", r#""subscribe":{"channel":"log:1"}"#),
         ("`publish` to `plain`", r#""publish":{"channel":"plain:1","data":1}"#),
         ("`publish` to `log`", r#""publish":{"channel":"log:1","data":1}"#),
+        ("`subscribe` to `queue`", r#""subscribe":{"channel":"queue:1"}"#),
+        ("`publish` to `queue`", r#""publish":{"channel":"queue:1","data":1}"#),
         ("`history` of `log`, 2 publications", r#""history":{"channel":"log:1","limit":5}"#),
         ("`unsubscribe` from `plain`", r#""unsubscribe":{"channel":"plain:1"}"#),
+        ("`unsubscribe` from `queue`", r#""unsubscribe":{"channel":"queue:1"}"#),
     ];
     for (id, (_, command)) in (1..).zip(commands) {
         ask(&mut client, id, command).await;
     }
     client.close(None).await;
 
-    let two_lives = |lines: &[Value]| (lines.len() == 2 * 2 + 2 + commands.len()).then(|| lines.to_vec());
+    let two_lives = |lines: &[Value]| (lines.len() == 2 * 2 + 3 + commands.len()).then(|| lines.to_vec());
     let lines = stack.logs().wait("/aws/lambda", two_lives).await;
     let of =
         |event: &str| lines.iter().filter(|line| line["eventType"] == event).cloned().collect::<Vec<_>>();
@@ -106,7 +112,7 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
         vec![operation.to_owned(), number("WriteUnits"), number("ReadUnits")]
     };
     let mut measured = vec![units("`$connect`", of("CONNECT").last().unwrap())];
-    let frames = of("MESSAGE").split_off(2);
+    let frames = of("MESSAGE").split_off(3);
     measured.extend(commands.iter().zip(&frames).map(|((operation, _), line)| units(operation, line)));
     measured.push(units("`$disconnect` with one channel", of("DISCONNECT").last().unwrap()));
     let table = rows(&document("COST.md"));

@@ -6,8 +6,8 @@ use shared::adapters::memory::Memory;
 use shared::channel::Channel;
 use shared::ids::{ConnectionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
-use shared::model::history::{Entry, Head, Kept, Page, Step};
-use shared::model::{Connection, State, Subscription};
+use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
+use shared::model::{Connection, Member, State, Subscription};
 use shared::ports::{ListMembers, OpenConnection, PutIndex, Refusal};
 use shared::service::frame::FrameStore;
 use shared::telemetry::Usage;
@@ -31,6 +31,8 @@ async fn check(store: &impl Store) {
     members_expire(store).await;
     a_member_misses_what_did_not_reach_it(store).await;
     a_head_gives_out_offsets(store).await;
+    one_at_a_time_has_a_channel(store).await;
+    a_member_waits_for_its_reply(store).await;
     a_place_is_filled_once(store).await;
     history_is_read_from_either_end(store).await;
 }
@@ -93,7 +95,7 @@ async fn a_refresh_moves_the_end(store: &impl Store) {
     let new = Connection { token_expires_at: Some(AT / 1000 + 600), ..old.clone() };
     store.open(&old).await.unwrap().unwrap();
     store.greet(&old).await.unwrap().unwrap();
-    store.put_member(&room, &old, &"s1".into()).await.unwrap();
+    store.put_member(&room, &old, &"s1".into(), None).await.unwrap();
     store.add(&old, &room, &"s1".into()).await.unwrap().unwrap();
     let listed = store.refresh(&new).await.unwrap().unwrap();
     assert_eq!(listed.into_iter().collect::<Vec<_>>(), [(room.clone(), "s1".into())]);
@@ -121,7 +123,7 @@ async fn a_subscription_is_renewed(store: &impl Store) {
     assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Err(Refusal::Closed)));
     store.open(&connection).await.unwrap().unwrap();
     assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Err(Refusal::Refreshed)));
-    store.put_member(&room, &connection, &first).await.unwrap();
+    store.put_member(&room, &connection, &first, None).await.unwrap();
     store.add(&connection, &room, &first).await.unwrap().unwrap();
     let listed = async || store.read(&id).await.unwrap().unwrap().subscriptions[&room].clone();
     assert_eq!(listed().await, first);
@@ -141,10 +143,10 @@ async fn members_expire(store: &impl Store) {
     let room = channel("room:members");
     for n in 0..3 {
         let connection = Connection::opened(format!("m{n}").into(), None, AT + n * 60_000);
-        store.put_member(&room, &connection, &"s".into()).await.unwrap();
+        store.put_member(&room, &connection, &"s".into(), None).await.unwrap();
     }
     let last = Connection::opened("m2".into(), None, AT + 120_000);
-    store.put_member(&room, &last, &"a second row".into()).await.unwrap();
+    store.put_member(&room, &last, &"a second row".into(), None).await.unwrap();
     let names = async |now_s| {
         let members = store.members(&room, now_s).await.unwrap();
         members.into_iter().map(|member| member.connection.to_string()).collect::<Vec<_>>()
@@ -167,10 +169,10 @@ async fn a_member_misses_what_did_not_reach_it(store: &impl Store) {
         let members = store.members(&room, AT / 1000).await.unwrap();
         members.into_iter().map(|member| member.missing.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
     };
-    store.put_member(&room, &connection, &"s".into()).await.unwrap();
+    store.put_member(&room, &connection, &"s".into(), None).await.unwrap();
     let member = store.members(&room, AT / 1000).await.unwrap().remove(0);
     for offset in [7, 5, 6, 5] {
-        store.add_missing(&room, &member, offset).await.unwrap();
+        store.add_missing(&room, &member, &[offset]).await.unwrap();
     }
     assert_eq!(missing().await, [[5, 6, 7]]);
     store.clear_missing(&room, &member, &[5, 7, 9]).await.unwrap();
@@ -178,7 +180,7 @@ async fn a_member_misses_what_did_not_reach_it(store: &impl Store) {
     store.clear_missing(&room, &member, &[6]).await.unwrap();
     assert_eq!(missing().await, [[0; 0]]);
     store.delete_member(&room, &connection.id, &"s".into()).await.unwrap();
-    store.add_missing(&room, &member, 8).await.unwrap();
+    store.add_missing(&room, &member, &[8]).await.unwrap();
     store.clear_missing(&room, &member, &[8]).await.unwrap();
     assert_eq!(missing().await, [[0; 0]; 0], "the row stays away");
 }
@@ -186,7 +188,7 @@ async fn a_member_misses_what_did_not_reach_it(store: &impl Store) {
 async fn a_head_gives_out_offsets(store: &impl Store) {
     let room = channel("room:head");
     let step = |by, new_epoch| Step { by, new_epoch, now_ms: AT, ttl: AT / 1000 + 60 };
-    let head = |offset, moved_at| Head { epoch: "e1".into(), offset, moved_at };
+    let head = |offset, moved_at| Head { epoch: "e1".into(), offset, moved_at, ..Head::default() };
     assert_eq!(store.head(&room).await, Ok(None));
     assert_eq!(store.advance(&room, &step(0, "e1")).await, Ok(head(0, AT)));
     assert_eq!(store.advance(&room, &step(1, "e2")).await, Ok(head(1, AT)));
@@ -194,6 +196,41 @@ async fn a_head_gives_out_offsets(store: &impl Store) {
     assert_eq!(store.advance(&room, &later).await, Ok(head(2, AT + 5)));
     assert_eq!(store.head(&room).await, Ok(Some(head(2, AT + 5))));
     assert_eq!(store.head(&channel("room:other")).await, Ok(None));
+}
+
+async fn one_at_a_time_has_a_channel(store: &impl Store) {
+    let room = channel("room:lease");
+    let claim = |owner, now_ms| Claim { owner, now_ms, until_ms: now_ms + 10 };
+    assert_eq!(store.take(&room, &claim("a", AT)).await, Ok(None), "there is no head");
+    let step = Step { by: 3, new_epoch: "e1", now_ms: AT, ttl: AT / 1000 + 60 };
+    let head = store.advance(&room, &step).await.unwrap();
+    let taken = |delivered, until| Some(Head { delivered, busy_until: Some(AT + until), ..head.clone() });
+    assert_eq!(store.take(&room, &claim("a", AT)).await, Ok(taken(None, 10)));
+    assert_eq!(store.take(&room, &claim("a", AT)).await, Ok(taken(None, 10)), "the call is made again");
+    assert_eq!(store.take(&room, &claim("b", AT + 9)).await, Ok(None));
+    assert_eq!(store.head(&room).await, Ok(taken(None, 10)));
+    store.release(&room, "b", 9).await.unwrap();
+    store.release(&room, "a", 2).await.unwrap();
+    assert_eq!(store.take(&room, &claim("b", AT + 9)).await, Ok(taken(Some(2), 19)));
+    assert_eq!(store.take(&room, &claim("c", AT + 19)).await, Ok(taken(Some(2), 29)), "b has crashed");
+    store.release(&room, "b", 3).await.unwrap();
+    assert_eq!(store.head(&room).await, Ok(taken(Some(2), 29)), "and comes too late");
+}
+
+async fn a_member_waits_for_its_reply(store: &impl Store) {
+    let room = channel("room:waits");
+    let connection = Connection::opened("waits-F==".into(), None, AT);
+    let subscription = Subscription::from("s");
+    store.put_member(&room, &connection, &subscription, Some(AT / 1000 + 60)).await.unwrap();
+    let waiting = Member { waits_until: Some(AT / 1000 + 60), ..Member::of(&connection, &subscription) };
+    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![waiting.clone()]));
+    store.add_missing(&room, &waiting, &[4, 5]).await.unwrap();
+    assert_eq!(store.welcome(&room, &waiting).await, Ok([4, 5].into()));
+    let there = Member { missing: [4, 5].into(), ..Member::of(&connection, &subscription) };
+    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![there]));
+    store.delete_member(&room, &connection.id, &subscription.id).await.unwrap();
+    assert_eq!(store.welcome(&room, &waiting).await, Ok([].into()), "the row stays away");
+    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![]));
 }
 
 /// A publication, or a void.
@@ -269,7 +306,7 @@ async fn a_channel_of_more_members_than_a_page_is_read_whole() {
     let user = UserId::from("u".repeat(1500));
     for n in 0..800 {
         let connection = Connection::opened(format!("m{n:04}").into(), Some(user.clone()), AT);
-        table.put_member(&room, &connection, &"s".into()).await.unwrap();
+        table.put_member(&room, &connection, &"s".into(), None).await.unwrap();
     }
     assert_eq!(table.members(&room, AT / 1000).await.unwrap().len(), 800);
     stack.stop().await;

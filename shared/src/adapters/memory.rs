@@ -11,16 +11,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::channel::Channel;
+use crate::clock::Clock;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::model::history::{Entry, Head, Page, Step};
+use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
 use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, Conditional, CountDevices, DeleteConnection, DeleteIndex,
-    ExtendIndex, GreetConnection, ListMembers, NoteMissing, OpenConnection, Post, PostToConnection, PutEntry,
-    PutIndex, ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal, RemoveSubscription,
-    RenewSubscription, StoreError, Subscriptions,
+    ExtendIndex, GreetConnection, LeaseHead, ListMembers, NoteMissing, OpenConnection, Post,
+    PostToConnection, PutEntry, PutIndex, ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal,
+    RemoveSubscription, RenewSubscription, StoreError, Subscriptions, WelcomeMember,
 };
 
 /// Bytes of one answer to a Query.
@@ -43,8 +44,14 @@ struct State {
     heads: BTreeMap<Channel, Head>,
     /// By channel, epoch and offset.
     history: BTreeMap<(Channel, String, u64), Entry>,
+    /// What times posts out.
+    clock: Option<Arc<dyn Clock>>,
     /// What every call of the table gets instead of an answer.
     fault: Option<StoreError>,
+    /// Member rows whose reply is on its way, and until when.
+    waiting: BTreeMap<Key, i64>,
+    /// Who delivers ordered channels.
+    owners: BTreeMap<Channel, String>,
     /// Sockets that answer 410.
     gone: BTreeSet<ConnectionId>,
     /// Sockets that answer 429.
@@ -57,6 +64,11 @@ impl Memory {
     /// From now on the table fails, or works again.
     pub fn fail(&self, fault: Option<StoreError>) {
         self.state().fault = fault;
+    }
+
+    /// From now on posts that take longer than they may fail, by this clock.
+    pub fn time_out(&self, clock: Arc<dyn Clock>) {
+        self.state().clock = Some(clock);
     }
 
     /// From now on the socket answers 410.
@@ -153,8 +165,8 @@ impl State {
         let row = self.connections.get(&connection);
         let (user, info) = (row.and_then(|row| row.user.clone()), row.and_then(|row| row.info.clone()));
         let missing = self.missing.get(key).cloned().unwrap_or_default();
-        let hears_joins = self.hearing.contains(key);
-        Some(Member { connection, subscription, user, info, hears_joins, missing })
+        let (hears_joins, waits_until) = (self.hearing.contains(key), self.waiting.get(key).copied());
+        Some(Member { connection, subscription, user, info, hears_joins, missing, waits_until })
     }
 
     /// A row that is there lives until `expires_at` at least.
@@ -287,9 +299,13 @@ impl PutIndex for Memory {
         channel: &Channel,
         connection: &Connection,
         subscription: &Subscription,
+        waits_until: Option<i64>,
     ) -> Result<(), StoreError> {
         let key = keys::member(channel, &connection.id, &subscription.id);
         self.table(|state| {
+            if let Some(until) = waits_until {
+                state.waiting.insert(key.clone(), until);
+            }
             if subscription.hears_joins {
                 state.hearing.insert(key.clone());
             }
@@ -333,6 +349,7 @@ impl DeleteIndex for Memory {
             state.index.remove(&key);
             state.missing.remove(&key);
             state.hearing.remove(&key);
+            state.waiting.remove(&key);
         })
         .await
     }
@@ -352,11 +369,16 @@ impl CountDevices for Memory {
 }
 
 impl NoteMissing for Memory {
-    async fn add_missing(&self, channel: &Channel, member: &Member, offset: u64) -> Result<(), StoreError> {
+    async fn add_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> Result<(), StoreError> {
         let key = keys::member(channel, &member.connection, &member.subscription);
         self.table(|state| {
             if state.index.contains_key(&key) {
-                state.missing.entry(key).or_default().insert(offset);
+                state.missing.entry(key).or_default().extend(offsets);
             }
         })
         .await
@@ -378,6 +400,17 @@ impl NoteMissing for Memory {
     }
 }
 
+impl WelcomeMember for Memory {
+    async fn welcome(&self, channel: &Channel, member: &Member) -> Result<BTreeSet<u64>, StoreError> {
+        let key = keys::member(channel, &member.connection, &member.subscription);
+        self.table(|state| {
+            state.waiting.remove(&key);
+            state.missing.get(&key).cloned().unwrap_or_default()
+        })
+        .await
+    }
+}
+
 impl ListMembers for Memory {
     async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
         let partition = keys::members(channel, 0);
@@ -394,7 +427,7 @@ impl ListMembers for Memory {
 impl AdvanceHead for Memory {
     async fn advance(&self, channel: &Channel, step: &Step<'_>) -> Result<Head, StoreError> {
         self.table(|state| {
-            let new = || Head { epoch: step.new_epoch.to_owned(), offset: 0, moved_at: 0 };
+            let new = || Head { epoch: step.new_epoch.to_owned(), ..Head::default() };
             let head = state.heads.entry(channel.clone()).or_insert_with(new);
             head.offset += step.by;
             head.moved_at = step.now_ms;
@@ -407,6 +440,35 @@ impl AdvanceHead for Memory {
 impl ReadHead for Memory {
     async fn head(&self, channel: &Channel) -> Result<Option<Head>, StoreError> {
         self.table(|state| state.heads.get(channel).cloned()).await
+    }
+}
+
+impl LeaseHead for Memory {
+    async fn take(&self, channel: &Channel, claim: &Claim<'_>) -> Result<Option<Head>, StoreError> {
+        self.table(|state| {
+            let head = state.heads.get_mut(channel)?;
+            let is_free = head.busy_until.is_none_or(|until| until <= claim.now_ms);
+            let owner = state.owners.entry(channel.clone()).or_default();
+            if !is_free && owner != claim.owner {
+                return None;
+            }
+            claim.owner.clone_into(owner);
+            head.busy_until = Some(claim.until_ms);
+            Some(head.clone())
+        })
+        .await
+    }
+
+    async fn release(&self, channel: &Channel, owner: &str, delivered: u64) -> Result<(), StoreError> {
+        self.table(|state| {
+            let is_own = state.owners.get(channel).is_some_and(|own| own == owner);
+            if let Some(head) = state.heads.get_mut(channel).filter(|_| is_own) {
+                head.delivered = Some(delivered);
+                head.busy_until = None;
+                state.owners.remove(channel);
+            }
+        })
+        .await
     }
 }
 
@@ -462,8 +524,13 @@ fn page<'a>(rows: impl Iterator<Item = &'a Entry>) -> Page {
 }
 
 impl PostToConnection for Memory {
-    async fn post(&self, id: &ConnectionId, frame: Bytes, _within: Duration) -> Post {
+    async fn post(&self, id: &ConnectionId, frame: Bytes, within: Duration) -> Post {
+        let now = |state: &State| state.clock.as_ref().map_or(0, |clock| clock.now_ms());
+        let began = now(&self.state());
         self.sockets(|state| {
+            if u128::from(now(state).abs_diff(began)) > within.as_millis() {
+                return Post::Failed("it took too long".to_owned());
+            }
             if state.gone.contains(id) {
                 return Post::Gone;
             }

@@ -86,7 +86,8 @@ pub async fn disconnect(
         ..DisconnectRecord::default()
     };
     let Invoked { settings, clock, deadline, .. } = *invoked;
-    let fanout = Fanout { store, callbacks, namespaces: &settings.namespaces, clock, deadline };
+    let namespaces = &settings.namespaces;
+    let fanout = Fanout { store, callbacks, namespaces, clock, deadline, lease_until: None };
     let (response, error) = match fanout.part(&event.connection).await {
         Ok((connection, told)) => {
             record.callbacks = (told.count > 0).then_some(told);

@@ -12,6 +12,9 @@ use crate::ids::{ConnectionId, UserId};
 /// Nothing depends on it but who has to try again: both write under a condition.
 pub const HOLE_CLOSES_AFTER_MS: i64 = 2000;
 
+/// No function lives as long: what is older is nobody's to deliver any more.
+pub const SETTLED_AFTER_MS: i64 = 60_000;
+
 /// How much longer than readers look at it an entry stays in the table. An entry that is missing
 /// beside one that readers look at has then never been written, as their times are this close:
 /// no function lives a quarter of an hour.
@@ -21,7 +24,7 @@ const ENTRY_GRACE_S: i64 = 60 * 60;
 const HEAD_GRACE_S: i64 = 30 * 24 * 60 * 60;
 
 /// Where a channel's sequence stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
     /// Which sequence: new when a channel begins, never used twice.
     pub epoch: String,
@@ -29,6 +32,21 @@ pub struct Head {
     pub offset: u64,
     /// When: milliseconds since the epoch.
     pub moved_at: i64,
+    /// Up to where an ordered channel was delivered; `None` if never in order.
+    pub delivered: Option<u64>,
+    /// Until when somebody delivers it: milliseconds since the epoch.
+    pub busy_until: Option<i64>,
+}
+
+/// Who wants to deliver an ordered channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// No two frames have the same.
+    pub owner: &'a str,
+    /// Milliseconds since the epoch.
+    pub now_ms: i64,
+    /// When others may take it: milliseconds since the epoch.
+    pub until_ms: i64,
 }
 
 /// A step of a head.
@@ -156,6 +174,41 @@ pub fn examine(stretch: &Stretch<'_>) -> Verdict {
     if abandoned.is_empty() { Verdict::Whole(head.offset) } else { Verdict::Abandoned(abandoned) }
 }
 
+/// What is to be delivered next in an ordered channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// What stands behind `after`, up to `to`: it is all there.
+    Ready {
+        /// Where the stretch begins, or behind what is not kept any more.
+        after: u64,
+        /// A publisher may be on its way to the next offset.
+        to: u64,
+    },
+    /// These places were given out and never filled.
+    Abandoned(Vec<Entry>),
+}
+
+/// Looks for what is to be delivered next. The stretch begins behind what was delivered.
+#[must_use]
+pub fn due(stretch: &Stretch<'_>) -> Due {
+    let Stretch { entries, head, retention, now_ms, .. } = *stretch;
+    // Rows outlive what readers look at: what is older is not missing from the table yet.
+    let longer = Retention { ttl_s: retention.ttl_s.saturating_add(ENTRY_GRACE_S / 2), ..retention };
+    match examine(&Stretch { retention: longer, ..*stretch }) {
+        Verdict::Whole(to) => Due::Ready { after: stretch.after, to },
+        Verdict::Abandoned(holes) => Due::Abandoned(holes),
+        // Whoever is not on its way any more has left something that nobody can tell from what has
+        // expired: it is passed, and so is what comes behind it, for whom it was missing recovers.
+        Verdict::Lost => {
+            let settled = |at: i64| now_ms.saturating_sub(at) >= HOLE_CLOSES_AFTER_MS;
+            let last = entries.iter().rfind(|entry| settled(entry.at)).map_or(0, |entry| entry.offset);
+            let last = if settled(head.moved_at) { head.offset } else { last };
+            let after = stretch.after.max(last);
+            Due::Ready { after, to: after }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +221,8 @@ mod tests {
     fn check(entries: &[(u64, i64)], after: u64, head: (u64, i64), expected: &str) {
         let entry = |&(offset, age): &(u64, i64)| Entry { offset, at: NOW - age * 1000, kept: None };
         let entries: Vec<_> = entries.iter().map(entry).collect();
-        let head = Head { epoch: "e".into(), offset: head.0, moved_at: NOW - head.1 * 1000 };
+        let head =
+            Head { epoch: "e".into(), offset: head.0, moved_at: NOW - head.1 * 1000, ..Head::default() };
         let stretch = Stretch { entries: &entries, after, head: &head, retention: RETENTION, now_ms: NOW };
         let seen = match examine(&stretch) {
             Verdict::Whole(to) => format!("whole to {to}"),
@@ -204,6 +258,36 @@ mod tests {
         check(&[(2, 0)], 0, (2, 0), "lost");
         check(&[(4, 61), (6, 1)], 4, (6, 1), "lost");
         check(&[], 4, (6, 1), "lost");
+    }
+
+    #[test]
+    fn an_ordered_channel_is_delivered_up_to_the_first_hole() {
+        #[track_caller]
+        fn check(entries: &[(u64, i64)], delivered: u64, head: (u64, i64), expected: &str) {
+            let entry = |&(offset, age): &(u64, i64)| Entry { offset, at: NOW - age * 1000, kept: None };
+            let entries: Vec<_> = entries.iter().map(entry).collect();
+            let head = Head { offset: head.0, moved_at: NOW - head.1 * 1000, ..Head::default() };
+            let (after, retention, now_ms) = (delivered, RETENTION, NOW);
+            let seen = match due(&Stretch { entries: &entries, after, head: &head, retention, now_ms }) {
+                Due::Ready { after, to } => format!("{after} to {to}"),
+                Due::Abandoned(holes) => format!("{} holes", holes.len()),
+            };
+            assert_eq!(seen, expected);
+        }
+        check(&[(4, 9), (5, 1), (6, 0)], 4, (6, 0), "4 to 6");
+        check(&[(4, 9), (6, 1)], 4, (6, 1), "4 to 4");
+        check(&[(4, 9), (5, 1)], 4, (6, 1), "4 to 5");
+        check(&[(4, 9), (6, 2)], 4, (6, 2), "1 holes");
+        // A quiet channel, whose last publication is older than readers look at.
+        check(&[(4, 900), (6, 1)], 4, (6, 1), "4 to 4");
+        check(&[(4, 900), (6, 2)], 4, (6, 2), "1 holes");
+        check(&[(6, 1)], 4, (6, 1), "4 to 4");
+        check(&[(6, 2)], 4, (6, 2), "6 to 6");
+        check(&[(4, 90), (5, 61)], 4, (7, 60), "2 holes");
+        // What nobody can be about to publish any more, and may have expired.
+        check(&[(4, 4000), (6, 61), (8, 1)], 4, (8, 1), "6 to 6");
+        check(&[(6, 90)], 4, (8, 60), "8 to 8");
+        check(&[], 0, (1, 0), "0 to 0");
     }
 
     #[test]

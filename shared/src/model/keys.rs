@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::{Connection, Subscription};
 
 /// The table's key attributes.
 pub const PARTITION: &str = "PK";
@@ -38,6 +39,25 @@ pub struct Member {
     pub hears_joins: bool,
     /// Offsets of publications that did not reach it.
     pub missing: BTreeSet<u64>,
+    /// In an ordered channel: the reply to its `subscribe` was not posted yet, and never will be
+    /// after this hour, in seconds since the epoch.
+    pub waits_until: Option<i64>,
+}
+
+impl Member {
+    /// A subscription of a connection that misses nothing.
+    #[must_use]
+    pub fn of(connection: &Connection, subscription: &Subscription) -> Self {
+        Self {
+            connection: connection.id.clone(),
+            subscription: subscription.id.clone(),
+            user: connection.user.clone(),
+            info: connection.info.clone(),
+            hears_joins: subscription.hears_joins,
+            missing: BTreeSet::new(),
+            waits_until: None,
+        }
+    }
 }
 
 /// The connection's row.

@@ -64,19 +64,30 @@ pub struct Fanout<'a, S, C> {
     pub clock: &'a dyn Clock,
     /// Posts that would begin later fail without being tried.
     pub deadline: Instant,
+    /// As `deadline`, by the clock (ms): another may deliver the channel from then on.
+    pub lease_until: Option<i64>,
 }
 
-/// One frame for the members of a channel.
+/// Something for the members of a channel.
 #[derive(Debug)]
 pub struct Delivery<'a> {
     /// The channel.
     pub channel: &'a Channel,
-    /// What they get.
-    pub frame: &'a Bytes,
+    /// What they get, in order.
+    pub news: &'a [News],
     /// Who they are.
     pub members: &'a [Member],
-    /// Where it stands in the channel's history, if it has one.
+    /// Where it begins in the channel's history, if it has one.
     pub place: Option<&'a Place>,
+}
+
+/// One push.
+#[derive(Debug)]
+pub struct News {
+    /// Where it stands in the channel's history, if it has one.
+    pub offset: Option<u64>,
+    /// As it is sent.
+    pub line: Bytes,
 }
 
 /// What came of the posts to one member.
@@ -87,11 +98,15 @@ struct Sent {
     took: Duration,
     /// Publications that it had missed and was given.
     redelivered: usize,
+    /// Publications that did not reach it.
+    lost: Vec<u64>,
 }
 
 #[derive(Debug)]
 enum Outcome {
     Post(Post),
+    /// It has not got the reply to its `subscribe` yet.
+    Waits,
     /// What the member misses is too much, or not kept any more.
     TooFarBehind,
 }
@@ -128,12 +143,13 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
                 Outcome::Post(Post::Gone) => gone.push(member),
                 Outcome::Post(Post::Throttled) => {
                     tracing::warn!(%recipient, "a callback was throttled");
-                    missed.push(member);
+                    missed.push((member, sent.lost));
                 }
                 Outcome::Post(Post::Failed(cause)) => {
                     tracing::warn!(%recipient, %cause, "a callback failed");
-                    missed.push(member);
+                    missed.push((member, sent.lost));
                 }
+                Outcome::Waits => missed.push((member, sent.lost)),
                 Outcome::TooFarBehind => {
                     tracing::warn!(%recipient, "a connection that misses too much is ended");
                     behind.push(member);
@@ -141,20 +157,29 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
             }
         }
         drop(posts);
-        if let Some(place) = delivery.place {
-            // Without the note, only a new connection is sure to learn of it.
-            behind.append(&mut self.note_missing(delivery.channel, missed, place.offset).await);
-        }
+        // Without the note, only a new connection is sure to learn of it.
+        behind.append(&mut self.note_missing(delivery.channel, missed).await);
         self.end(&behind).await;
         gone.append(&mut behind);
         let ended = self.forget_all(delivery.channel, gone).await;
         (record, ended)
     }
 
+    /// Ends the connections of members who have to recover.
+    pub(super) async fn end_all(&self, channel: &Channel, members: &[Member]) -> CallbackRecord {
+        let members: Vec<_> = members.iter().collect();
+        self.end(&members).await;
+        let mut record = CallbackRecord { ended: count(members.len()), ..CallbackRecord::default() };
+        let ended = self.forget_all(channel, members).await;
+        record.add(&self.tell_of_ends(VecDeque::from(ended)).await);
+        record
+    }
+
     /// What any of the members has missed, if the history has it still.
     async fn backlog(&self, delivery: &Delivery<'_>) -> Backlog {
         let Some(place) = delivery.place else { return Backlog::new() };
-        let mut missing = delivery.members.iter().flat_map(|member| missed_before(member, delivery.place));
+        let ready = delivery.members.iter().filter(|member| member.waits_until.is_none());
+        let mut missing = ready.flat_map(|member| missed_before(member, delivery.place));
         let Some(first) = missing.next() else { return Backlog::new() };
         let (first, last) = missing.fold((first, first), |(low, high), at| (low.min(at), high.max(at)));
         match self.store.entries(delivery.channel, &place.epoch, first..=last, false).await {
@@ -173,11 +198,19 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         }
     }
 
-    /// Posts what the member has missed, and the frame behind it.
+    /// Posts what the member has missed, and the news behind it.
     async fn send(&self, member: &Member, delivery: &Delivery<'_>, backlog: &Backlog) -> Sent {
         let began = Instant::now();
-        let mut sent =
-            Sent { outcome: Outcome::TooFarBehind, posts: 0, took: Duration::ZERO, redelivered: 0 };
+        let lost = delivery.news.iter().filter_map(|news| news.offset).collect();
+        let outcome = Outcome::TooFarBehind;
+        let mut sent = Sent { outcome, posts: 0, took: Duration::ZERO, redelivered: 0, lost };
+        if let Some(until) = member.waits_until {
+            // Later, it waits for a function that has ended.
+            if self.clock.now_s() < until {
+                sent.outcome = Outcome::Waits;
+            }
+            return sent;
+        }
         let Some(frames) = frames(member, delivery, backlog) else { return sent };
         let mut given = Vec::new();
         for (offsets, frame) in frames {
@@ -191,6 +224,8 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
             given.extend(offsets);
         }
         sent.took = began.elapsed();
+        sent.lost.retain(|offset| !given.contains(offset));
+        given.retain(|offset| member.missing.contains(offset));
         sent.redelivered = given.len();
         if !given.is_empty()
             && let Err(error) = self.store.clear_missing(delivery.channel, member, &given).await
@@ -202,23 +237,28 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
     }
 
     async fn post(&self, id: &ConnectionId, frame: Bytes) -> Post {
-        let within = post_within(self.deadline);
+        let left = |until: i64| u64::try_from(until.saturating_sub(self.clock.now_ms())).unwrap_or(0);
+        let lease = self.lease_until.map_or(Duration::MAX, |until| Duration::from_millis(left(until)));
+        let within = post_within(self.deadline).min(lease);
         if within.is_zero() {
             return Post::Failed("no time was left for it".to_owned());
         }
         self.callbacks.post(id, frame, within).await
     }
 
-    /// Notes whom the publication did not reach; gives those for whom that failed.
+    /// Notes whom publications did not reach; gives those for whom that failed.
     async fn note_missing<'m>(
         &self,
         channel: &Channel,
-        missed: Vec<&'m Member>,
-        offset: u64,
+        missed: Vec<(&'m Member, Vec<u64>)>,
     ) -> Vec<&'m Member> {
-        let mut noted = stream::iter(missed)
-            .map(|member| async move { (member, self.store.add_missing(channel, member, offset).await) })
-            .buffer_unordered(CONCURRENT_POSTS);
+        let missed = missed.into_iter().filter(|(_, lost)| !lost.is_empty());
+        let mut noted =
+            stream::iter(missed)
+                .map(|(member, lost)| async move {
+                    (member, self.store.add_missing(channel, member, &lost).await)
+                })
+                .buffer_unordered(CONCURRENT_POSTS);
         let mut lost = Vec::new();
         while let Some((member, outcome)) = noted.next().await {
             if let Err(error) = outcome {
@@ -270,13 +310,13 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
     }
 }
 
-/// The frames for a member: what it has missed in order, then the new one, as few as may be, each
-/// with the missed offsets that it holds. `None` when something of it is not kept any more.
+/// The frames for a member: what it has missed in order, then the news, as few as may be, each
+/// with the offsets that it holds. `None` when something of it is not kept any more.
 fn frames(member: &Member, delivery: &Delivery<'_>, backlog: &Backlog) -> Option<Vec<(Vec<u64>, Bytes)>> {
-    let Delivery { frame, place, .. } = *delivery;
+    let Delivery { news, place, .. } = *delivery;
     let mut missed = missed_before(member, place).peekable();
-    if missed.peek().is_none() {
-        return Some(vec![(Vec::new(), frame.clone())]);
+    if let (None, [only]) = (missed.peek(), news) {
+        return Some(vec![(only.offset.into_iter().collect(), only.line.clone())]);
     }
     if member.missing.len() > MAX_MISSING {
         return None;
@@ -284,7 +324,8 @@ fn frames(member: &Member, delivery: &Delivery<'_>, backlog: &Backlog) -> Option
     let missed = missed.map(|offset| Some((Some(offset), backlog.get(&offset)?.as_bytes())));
     let mut frames = Vec::new();
     let (mut offsets, mut text) = (Vec::new(), Vec::new());
-    for line in missed.chain([Some((None, frame.as_ref()))]) {
+    let news = news.iter().map(|news| Some((news.offset, news.line.as_ref())));
+    for line in missed.chain(news) {
         let (offset, line) = line?;
         if !text.is_empty() && text.len() + 1 + line.len() > MAX_FRAME {
             frames.push((std::mem::take(&mut offsets), std::mem::take(&mut text).into()));
@@ -310,7 +351,7 @@ fn note(record: &mut CallbackRecord, sent: &Sent) {
     record.latency = record.latency.max(sent.took);
     record.redelivered += count(sent.redelivered);
     match &sent.outcome {
-        Outcome::Post(Post::Posted) => {}
+        Outcome::Post(Post::Posted) | Outcome::Waits => {}
         Outcome::Post(Post::Gone) => record.gone += 1,
         Outcome::Post(Post::Throttled) => record.throttled += 1,
         Outcome::Post(Post::Failed(_)) => record.failed += 1,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::channel::Channel;
 use crate::ids::SubscriptionId;
-use crate::model::Subscription;
+use crate::model::{Member, Subscription};
 use crate::protocol::codec::encode_push;
 use crate::protocol::command::{Connect, Subscribe};
 use crate::protocol::reply::{ConnectResult, Lease, SubscribeResult};
@@ -18,7 +18,7 @@ use super::forget::Change;
 use super::frame::{FrameCallbacks, FrameStore, Frames, Session};
 use super::greet::greet;
 use super::history::Track;
-use super::recover::begin;
+use super::recover::{Promise, begin};
 use super::subscribe::{Wanted, channel, leave, subscribe, wanted};
 
 impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
@@ -71,9 +71,10 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         record: &mut FrameRecord,
     ) -> Result<SubscribeResult, Failure> {
         let Session { request, connection, promises, changes, .. } = session;
-        subscribe(self.store, connection, &wanted).await?;
+        let now_s = self.clock.now_s();
+        subscribe(self.store, connection, &wanted, now_s).await?;
         let Wanted { channel, namespace, subscription, positioned, since } = wanted;
-        let lease = Lease::until(subscription.expires_at, self.clock.now_s());
+        let lease = Lease::until(subscription.expires_at, now_s);
         let Some(retention) = namespace.retention().filter(|_| positioned) else {
             changes.push((channel, Change::Join));
             return Ok(SubscribeResult { lease, ..SubscribeResult::default() });
@@ -83,7 +84,8 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             Ok((result, promise)) => {
                 record.recovered_publications += count(result.publications.len());
                 record.recovery_failed += u64::from(result.was_recovering && !result.recovered);
-                promises.push(promise);
+                let waiting = namespace.ordered.then(|| Member::of(connection, &subscription));
+                promises.push(Promise { waiting, ..promise });
                 changes.push((channel, Change::Join));
                 Ok(SubscribeResult { lease, ..result })
             }

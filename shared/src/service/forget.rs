@@ -15,7 +15,7 @@ use crate::protocol::codec::encode_push;
 use crate::protocol::{Push, reply};
 use crate::telemetry::event::CallbackRecord;
 
-use super::deliver::{Delivery, DeliveryCallbacks, DeliveryStore, Fanout};
+use super::deliver::{Delivery, DeliveryCallbacks, DeliveryStore, Fanout, News};
 
 /// Deletes at a time: enough to hide latency, not enough to look like a flood.
 const CONCURRENT_DELETES: usize = 16;
@@ -90,8 +90,9 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         };
         members.retain(|member| member.hears_joins && member.connection != connection.id);
         let change = change.of(reply::ClientInfo::of(connection));
-        let frame = encode_push(&Push::Presence { channel: channel.as_str(), change }).into();
-        self.post_all(&Delivery { channel, frame: &frame, members: &members, place: None }).await
+        let line = encode_push(&Push::Presence { channel: channel.as_str(), change }).into();
+        let news = &[News { offset: None, line }];
+        self.post_all(&Delivery { channel, news, members: &members, place: None }).await
     }
 }
 

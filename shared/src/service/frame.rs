@@ -10,8 +10,9 @@ use crate::ids::ConnectionId;
 use crate::model::{Connection, State};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
-    GreetConnection, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex, ReadConnection,
-    ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription, StoreError,
+    GreetConnection, LeaseHead, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex,
+    ReadConnection, ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription,
+    StoreError, WelcomeMember,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
 use crate::protocol::command::Publish;
@@ -19,10 +20,11 @@ use crate::protocol::reply::Empty;
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
-use super::deliver::{Delivery, Fanout, count};
+use super::deliver::{Delivery, Fanout, News, count};
 use super::forget::Change;
 use super::greet::refresh;
 use super::history::{Track, history};
+use super::order::Goal;
 use super::outbox::{NOTHING, Outbox};
 use super::presence::{presence, presence_stats};
 use super::publish::accept;
@@ -48,7 +50,9 @@ pub trait FrameStore:
     + ListMembers
     + CountDevices
     + NoteMissing
+    + WelcomeMember
     + AdvanceHead
+    + LeaseHead
     + ReadHead
     + PutEntry
     + ReadHistory
@@ -70,7 +74,9 @@ impl<T> FrameStore for T where
         + ListMembers
         + CountDevices
         + NoteMissing
+        + WelcomeMember
         + AdvanceHead
+        + LeaseHead
         + ReadHead
         + PutEntry
         + ReadHistory
@@ -207,9 +213,11 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             return Ok(());
         }
         session.outbox.post().await.map_err(|failure| ended(failure, record))?;
-        for promise in session.promises.drain(..) {
+        for promise in std::mem::take(&mut session.promises) {
             let caught_up = catch_up(self.store, &mut session.outbox, &promise).await;
-            let sent = caught_up.map_err(|failure| ended(failure, record))?;
+            let (sent, to) = caught_up.map_err(|failure| ended(failure, record))?;
+            let welcomed = self.welcome(session, &promise, to, record).await;
+            welcomed.map_err(|failure| ended(failure, record))?;
             record.recovered_publications += if promise.recovering { sent } else { 0 };
         }
         Ok(())
@@ -296,25 +304,32 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             }
             None => None,
         };
-        let members = self.store.members(channel, self.clock.now_s()).await?;
+        let mut callbacks = match (&place, accepted.retention) {
+            (Some(place), Some(retention)) if accepted.ordered => {
+                let track = Track { channel, retention, message, clock: self.clock };
+                self.deliver_in_order(request, &track, Goal::Offset(place.offset)).await?.callbacks
+            }
+            _ => {
+                let members = &self.store.members(channel, self.clock.now_s()).await?;
+                let offset = place.as_ref().map(|place| place.offset);
+                let news = &[News { offset, line: accepted.frame(offset) }];
+                self.fanout(request)
+                    .deliver(&Delivery { channel, news, members, place: place.as_ref() })
+                    .await
+            }
+        };
         record.publications += 1;
         record.publication_bytes += count(accepted.data_bytes());
-        let delivery = Delivery {
-            channel,
-            frame: &accepted.frame(place.as_ref().map(|place| place.offset)),
-            members: &members,
-            place: place.as_ref(),
-        };
-        let mut callbacks = self.fanout(request).deliver(&delivery).await;
         let took = self.clock.now_ms().saturating_sub(request.received_at);
         callbacks.delivery = Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
         record.callbacks.get_or_insert_default().add(&callbacks);
         Ok(ReplyBody::Publish(Empty {}))
     }
 
-    const fn fanout(&self, request: &Request) -> Fanout<'_, S, C> {
+    pub(super) const fn fanout(&self, request: &Request) -> Fanout<'_, S, C> {
         let Self { store, callbacks, settings, clock } = *self;
-        Fanout { store, callbacks, namespaces: &settings.namespaces, clock, deadline: request.deadline }
+        let (namespaces, deadline) = (&settings.namespaces, request.deadline);
+        Fanout { store, callbacks, namespaces, clock, deadline, lease_until: None }
     }
 
     /// Tells others that the client has joined or left channels.

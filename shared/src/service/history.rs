@@ -6,7 +6,9 @@ use crate::auth::caps::Capability;
 use crate::channel::{Channel, Retention};
 use crate::clock::Clock;
 use crate::model::Connection;
-use crate::model::history::{Entry, Head, Kept, Step, Stretch, Verdict, examine, head_ttl};
+use crate::model::history::{
+    Due, Entry, Head, Kept, SETTLED_AFTER_MS, Step, Stretch, Verdict, due, examine, head_ttl,
+};
 use crate::ports::{AdvanceHead, PutEntry, ReadHead, ReadHistory, StoreError};
 use crate::protocol::ErrorCode;
 use crate::protocol::codec::encode_publication;
@@ -26,8 +28,24 @@ const CLOSING_ATTEMPTS: u32 = 3;
 /// Holes that one look closes: each is a write.
 const CLOSED_AT_ONCE: usize = 16;
 
+/// Offsets that are delivered in order at once. Whose channel is further behind recovers.
+const MOST_DUE: u64 = 100;
+
 /// Bytes of publications in one reply to `history`, of which there is one at least.
 const MAX_REPLY: usize = 96 * 1024;
+
+/// What is delivered at once in an ordered channel.
+#[derive(Debug)]
+pub struct Batch {
+    /// Behind this offset.
+    pub after: u64,
+    /// Up to this one.
+    pub to: u64,
+    /// The publications and closed places between.
+    pub entries: Vec<Entry>,
+    /// Something before them was not delivered, and cannot be any more.
+    pub behind: bool,
+}
 
 /// The history of one channel, as one command deals with it.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +131,42 @@ impl Track<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// What is to be delivered next, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, store: &(impl PutEntry + ReadHistory), head: &Head) -> Result<Batch, StoreError> {
+        let delivered = head.delivered.unwrap_or(0);
+        let mut start = delivered.max(head.offset.saturating_sub(MOST_DUE));
+        let is_behind = head.delivered.is_some() && start > delivered;
+        let nothing = |at| Batch { behind: is_behind, after: at, to: at, entries: Vec::new() };
+        if start == head.offset {
+            return Ok(nothing(start));
+        }
+        for _ in 0..CLOSING_ATTEMPTS {
+            let page = store.entries(self.channel, &head.epoch, start.max(1)..=head.offset, false).await?;
+            // What comes with the next page is not missing.
+            let seen = page.entries.last().filter(|_| page.more);
+            let end = seen.map(|last| Head { offset: last.offset, moved_at: last.at, ..head.clone() });
+            let (retention, now_ms) = (self.retention, self.clock.now_ms());
+            let (entries, head) = (&page.entries, end.as_ref().unwrap_or(head));
+            if head.delivered.is_none() {
+                // The namespace was not ordered before: what is older was posted by its publishers.
+                let old = |entry: &&Entry| now_ms.saturating_sub(entry.at) >= SETTLED_AFTER_MS;
+                start = start.max(entries.iter().rfind(old).map_or(0, |entry| entry.offset));
+            }
+            match due(&Stretch { entries, after: start, head, retention, now_ms }) {
+                Due::Ready { after, to } => {
+                    let mut entries = page.entries;
+                    entries.retain(|entry| entry.offset > after && entry.offset <= to);
+                    return Ok(Batch { behind: is_behind || after > start, after, to, entries });
+                }
+                Due::Abandoned(holes) => self.close(store, &head.epoch, &holes).await?,
+            }
+        }
+        Ok(nothing(start))
     }
 
     /// The last offset before those that are kept.

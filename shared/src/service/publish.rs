@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::auth::caps::Capability;
-use crate::channel::{Channel, Retention};
+use crate::channel::{Channel, Namespace, Retention};
 use crate::model::Connection;
 use crate::model::history::Kept;
 use crate::protocol::codec::encode_push;
@@ -28,6 +28,8 @@ pub struct Accepted<'a> {
     pub channel: Channel,
     /// What is kept of it.
     pub retention: Option<Retention>,
+    /// Whether it has to come in order.
+    pub ordered: bool,
     publisher: &'a Connection,
     data: &'a RawValue,
 }
@@ -75,7 +77,8 @@ pub fn accept<'a>(
     let Some(data) = command.data.as_deref() else {
         return Err(Failure::command(ErrorCode::BadRequest, "a publication needs data"));
     };
-    let accepted = Accepted { channel, retention: namespace.retention(), publisher, data };
+    let Namespace { ordered, .. } = namespace;
+    let accepted = Accepted { channel, retention: namespace.retention(), ordered, publisher, data };
     let (offset, room) = accepted.retention.map_or((None, 0), |_| (Some(u64::MAX), REPLY_ROOM));
     let (bytes, most) = (accepted.frame(offset).len(), MAX_FRAME - room);
     if bytes > most {

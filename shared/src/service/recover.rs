@@ -10,7 +10,8 @@
 //! All of this takes it that API Gateway hands frames over in the order in which it took them, which
 //! its documentation does not say.
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Retention};
+use crate::model::Member;
 use crate::ports::{AdvanceHead, PostToConnection, PutEntry, ReadHead, ReadHistory};
 use crate::protocol::codec::encode_push;
 use crate::protocol::command::Position;
@@ -33,6 +34,10 @@ pub struct Promise {
     pub position: Place,
     /// Whether the client is given what it has missed.
     pub recovering: bool,
+    /// What is kept.
+    pub retention: Retention,
+    /// In an ordered channel: the member, which others post to when it has got its reply.
+    pub waiting: Option<Member>,
 }
 
 /// Where the subscription begins: at the head, or behind what the client has missed.
@@ -71,11 +76,13 @@ pub async fn begin(
     }
     let position = Place { epoch: head.epoch, offset };
     result.position = Some(position.clone());
-    let promise = Promise { channel: track.channel.clone(), position, recovering: result.recovered };
+    let (channel, retention) = (track.channel.clone(), track.retention);
+    let promise = Promise { channel, position, recovering: result.recovered, retention, waiting: None };
     Ok((result, promise))
 }
 
-/// Sends what stands above the position that the client was told, and gives how much that is.
+/// Sends what stands above the position that the client was told, and gives how much that is and
+/// up to where it has all of it.
 ///
 /// # Errors
 /// [`Failure::Connection`]: the client has to connect again, as it may have missed something.
@@ -83,17 +90,23 @@ pub async fn catch_up(
     store: &(impl ReadHead + ReadHistory),
     outbox: &mut Outbox<'_, impl PostToConnection>,
     promise: &Promise,
-) -> Result<u64, Failure> {
+) -> Result<(u64, u64), Failure> {
     let Promise { channel, position: Place { epoch, offset }, .. } = promise;
     let head = store.head(channel).await?.filter(|head| head.epoch == *epoch);
     let Some(head) = head else {
         let cause = "the channel was forgotten meanwhile".to_owned();
         return Err(Failure::Connection(DisconnectCode::INSUFFICIENT_STATE, cause));
     };
-    let (mut next, mut sent) = (offset + 1, 0);
-    while next <= head.offset {
+    let (mut next, mut sent, mut to) = (offset + 1, 0, *offset);
+    'pages: while next <= head.offset {
         let page = store.entries(channel, epoch, next..=head.offset, false).await?;
-        for publication in page.entries.iter().filter_map(publication) {
+        for entry in &page.entries {
+            // In an ordered channel, what is behind a hole comes when that is closed.
+            if promise.waiting.is_some() && entry.offset != to + 1 {
+                break 'pages;
+            }
+            to = entry.offset;
+            let Some(publication) = publication(entry) else { continue };
             let push = Push::Kept { channel: channel.as_str(), publication: &publication };
             outbox.line(&encode_push(&push)).await?;
             sent += 1;
@@ -101,5 +114,5 @@ pub async fn catch_up(
         let last = page.entries.last().filter(|_| page.more);
         next = last.map_or(head.offset, |entry| entry.offset) + 1;
     }
-    Ok(sent)
+    Ok((sent, to))
 }

@@ -16,6 +16,9 @@ use crate::protocol::{DisconnectCode, ErrorCode};
 
 use super::{Failure, Settings};
 
+/// How long the reply to a `subscribe` may take: no function lives as long.
+const REPLY_WITHIN_S: i64 = 60;
+
 /// The channel of a command and what its namespace allows.
 ///
 /// # Errors
@@ -71,7 +74,7 @@ pub fn wanted(
         })?
     };
     let hears_joins = namespace.join_leave && (command.join_leave || namespace.force_push_join_leave);
-    let positioned = namespace.force_recovery || command.recoverable || command.recover;
+    let positioned = namespace.ordered || namespace.force_recovery || command.recoverable || command.recover;
     let subscription = Subscription { id, expires_at, hears_joins };
     Ok(Wanted { channel, namespace, subscription, positioned, since: command.since() })
 }
@@ -115,19 +118,20 @@ pub async fn subscribe(
     store: &(impl ReadConnection + AddSubscription + PutIndex + DeleteIndex),
     connection: &mut Connection,
     wanted: &Wanted,
+    now_s: i64,
 ) -> Result<(), Failure> {
     let Wanted { channel, subscription, .. } = wanted;
     if connection.subscriptions.contains_key(channel) {
         return Err(refused(Refusal::Already));
     }
-    let mut added = join(store, connection, channel, subscription).await;
+    let mut added = join(store, connection, wanted, now_s).await;
     if matches!(added, Ok(Err(Refusal::Refreshed))) {
         // The row was made for the old token: once more for the new one. Nobody brings a third
         // within the same moment.
         if let Some(now) = store.read(&connection.id).await? {
             *connection = now;
         }
-        added = join(store, connection, channel, subscription).await;
+        added = join(store, connection, wanted, now_s).await;
     }
     if !matches!(added, Ok(Ok(()))) {
         store.delete_member(channel, &connection.id, &subscription.id).await?;
@@ -191,10 +195,12 @@ async fn renew(
 async fn join(
     store: &(impl AddSubscription + PutIndex),
     connection: &Connection,
-    channel: &Channel,
-    subscription: &Subscription,
+    wanted: &Wanted,
+    now_s: i64,
 ) -> Conditional {
-    store.put_member(channel, connection, subscription).await?;
+    let Wanted { channel, namespace, subscription, .. } = wanted;
+    let waits_until = namespace.ordered.then_some(now_s + REPLY_WITHIN_S);
+    store.put_member(channel, connection, subscription, waits_until).await?;
     store.add(connection, channel, subscription).await
 }
 

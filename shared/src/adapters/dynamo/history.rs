@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use super::write::Written;
 use super::{Table, failed, item};
 use crate::channel::Channel;
-use crate::model::history::{Entry, Head, Page, Step};
+use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::keys;
-use crate::ports::{AdvanceHead, PutEntry, ReadHead, ReadHistory, StoreError};
+use crate::ports::{AdvanceHead, LeaseHead, PutEntry, ReadHead, ReadHistory, StoreError};
 
 impl AdvanceHead for Table {
     async fn advance(&self, channel: &Channel, step: &Step<'_>) -> Result<Head, StoreError> {
@@ -41,6 +41,39 @@ impl ReadHead for Table {
         let output = get.send().await.map_err(|error| failed(&error))?;
         self.read_units(output.consumed_capacity());
         Ok(output.item.as_ref().and_then(item::to_head))
+    }
+}
+
+impl LeaseHead for Table {
+    async fn take(&self, channel: &Channel, claim: &Claim<'_>) -> Result<Option<Head>, StoreError> {
+        // The last of the conditions is for a call that the SDK makes again.
+        let free = "attribute_not_exists(#own) OR #lx <= :now OR #own = :own";
+        let update = self
+            .update_row(keys::head(channel), "SET #own = :own, #lx = :lx")
+            .condition_expression(format!("attribute_exists(#pk) AND ({free})"))
+            .expression_attribute_names("#pk", keys::PARTITION)
+            .expression_attribute_names("#own", item::OWNER)
+            .expression_attribute_names("#lx", item::BUSY_UNTIL)
+            .expression_attribute_values(":own", AttributeValue::S(claim.owner.to_owned()))
+            .expression_attribute_values(":now", item::number(claim.now_ms))
+            .expression_attribute_values(":lx", item::number(claim.until_ms))
+            .return_values(ReturnValue::AllNew);
+        Ok(match self.send(update).await? {
+            Written::Done(row) => row.as_ref().and_then(item::to_head),
+            Written::Refused(_) => None,
+        })
+    }
+
+    async fn release(&self, channel: &Channel, owner: &str, delivered: u64) -> Result<(), StoreError> {
+        let update = self
+            .update_row(keys::head(channel), "SET #wm = :wm REMOVE #own, #lx")
+            .condition_expression("#own = :own")
+            .expression_attribute_names("#wm", item::DELIVERED)
+            .expression_attribute_names("#own", item::OWNER)
+            .expression_attribute_names("#lx", item::BUSY_UNTIL)
+            .expression_attribute_values(":wm", AttributeValue::N(delivered.to_string()))
+            .expression_attribute_values(":own", AttributeValue::S(owner.to_owned()));
+        self.send(update).await.map(|_| ())
     }
 }
 

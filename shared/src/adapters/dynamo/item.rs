@@ -1,7 +1,7 @@
 //! Rows as DynamoDB items. Every attribute name goes through a placeholder: some of them are
 //! reserved words.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -40,6 +40,14 @@ pub(super) const MISSING: &str = "miss";
 pub(super) const SEQUENCE: &str = "seq";
 /// The attribute of a head's epoch.
 pub(super) const EPOCH: &str = "ep";
+/// The attribute of the hour until which a member's reply may be on its way.
+pub(super) const WAITS: &str = "w";
+/// The attribute of the offset up to which an ordered channel was delivered.
+pub(super) const DELIVERED: &str = "wm";
+/// The attribute of who delivers it.
+pub(super) const OWNER: &str = "own";
+/// The attribute of until when.
+pub(super) const BUSY_UNTIL: &str = "lx";
 /// The attribute of a publication's time, and of a head's last move.
 pub(super) const AT: &str = "t";
 /// The attribute that says that a reader has closed the place.
@@ -137,11 +145,19 @@ fn to_subscription(text: &str) -> Subscription {
 }
 
 /// The row that makes a connection a member.
-pub(super) fn member(channel: &Channel, connection: &Connection, subscription: &Subscription) -> Item {
+pub(super) fn member(
+    channel: &Channel,
+    connection: &Connection,
+    subscription: &Subscription,
+    waits_until: Option<i64>,
+) -> Item {
     let key = keys::member(channel, &connection.id, &subscription.id);
     let mut row = index(key, connection.member_expires_at(subscription));
     if subscription.hears_joins {
         row.insert(HEARS_JOINS.to_owned(), AttributeValue::Bool(true));
+    }
+    if let Some(until) = waits_until {
+        row.insert(WAITS.to_owned(), number(until));
     }
     insert_text(&mut row, USER, connection.user.as_ref());
     insert_text(&mut row, INFO, connection.info.as_ref());
@@ -161,9 +177,15 @@ pub(super) fn to_member(row: &Item) -> Option<Member> {
     let (connection, subscription) = keys::to_member(text(SORT)?)?;
     let user = text(USER).map(|user| UserId::from(user.as_str()));
     let hears_joins = row.contains_key(HEARS_JOINS);
+    let waits_until = row.get(WAITS).and_then(|value| value.as_n().ok()?.parse().ok());
+    let (info, missing) = (text(INFO).cloned(), to_missing(row));
+    Some(Member { connection, subscription, user, info, hears_joins, missing, waits_until })
+}
+
+/// What did not reach the member of a row.
+pub(super) fn to_missing(row: &Item) -> BTreeSet<u64> {
     let missing = row.get(MISSING).and_then(|value| value.as_ns().ok());
-    let missing = missing.into_iter().flatten().filter_map(|offset| offset.parse().ok()).collect();
-    Some(Member { connection, subscription, user, info: text(INFO).cloned(), hears_joins, missing })
+    missing.into_iter().flatten().filter_map(|offset| offset.parse().ok()).collect()
 }
 
 /// The head of a channel's sequence.
@@ -172,6 +194,8 @@ pub(super) fn to_head(row: &Item) -> Option<Head> {
         epoch: row.get(EPOCH)?.as_s().ok()?.clone(),
         offset: row.get(SEQUENCE)?.as_n().ok()?.parse().ok()?,
         moved_at: row.get(AT)?.as_n().ok()?.parse().ok()?,
+        delivered: row.get(DELIVERED).and_then(|value| value.as_n().ok()?.parse().ok()),
+        busy_until: row.get(BUSY_UNTIL).and_then(|value| value.as_n().ok()?.parse().ok()),
     })
 }
 

@@ -63,13 +63,14 @@ impl Table {
     ) -> Result<QueryOutput, StoreError> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("#pk = :pk").filter_expression("#x > :now");
-        let query = query.projection_expression("#sk, #u, #i, #j, #miss");
+        let query = query.projection_expression("#sk, #u, #i, #j, #miss, #w");
         let query = query.expression_attribute_names("#pk", keys::PARTITION);
         let query = query.expression_attribute_names("#sk", keys::SORT);
         let query = query.expression_attribute_names("#u", item::USER);
         let query = query.expression_attribute_names("#i", item::INFO);
         let query = query.expression_attribute_names("#j", item::HEARS_JOINS);
         let query = query.expression_attribute_names("#miss", item::MISSING);
+        let query = query.expression_attribute_names("#w", item::WAITS);
         let query = query.expression_attribute_names("#x", item::EXPIRES);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
         let query = query.expression_attribute_values(":now", item::number(now_s));
@@ -109,8 +110,9 @@ impl PutIndex for Table {
         channel: &Channel,
         connection: &Connection,
         subscription: &Subscription,
+        waits_until: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.put_row(item::member(channel, connection, subscription)).await
+        self.put_row(item::member(channel, connection, subscription, waits_until)).await
     }
 
     async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {

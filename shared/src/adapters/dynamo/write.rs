@@ -1,5 +1,7 @@
 //! Conditional writes, and those of a connection's row.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -15,6 +17,7 @@ use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
     RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, StoreError, Subscriptions,
+    WelcomeMember,
 };
 
 /// A conditional write's outcome: the row's image where one was asked for, or the row that
@@ -195,8 +198,13 @@ impl Table {
 }
 
 impl NoteMissing for Table {
-    async fn add_missing(&self, channel: &Channel, member: &Member, offset: u64) -> Result<(), StoreError> {
-        self.change_missing("ADD #miss :offsets", channel, member, &[offset]).await
+    async fn add_missing(
+        &self,
+        channel: &Channel,
+        member: &Member,
+        offsets: &[u64],
+    ) -> Result<(), StoreError> {
+        self.change_missing("ADD #miss :offsets", channel, member, offsets).await
     }
 
     async fn clear_missing(
@@ -206,6 +214,21 @@ impl NoteMissing for Table {
         offsets: &[u64],
     ) -> Result<(), StoreError> {
         self.change_missing("DELETE #miss :offsets", channel, member, offsets).await
+    }
+}
+
+impl WelcomeMember for Table {
+    async fn welcome(&self, channel: &Channel, member: &Member) -> Result<BTreeSet<u64>, StoreError> {
+        let update = self
+            .update_row(keys::member(channel, &member.connection, &member.subscription), "REMOVE #w")
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", keys::PARTITION)
+            .expression_attribute_names("#w", item::WAITS)
+            .return_values(ReturnValue::AllNew);
+        Ok(match self.send(update).await? {
+            Written::Done(row) => row.as_ref().map(item::to_missing).unwrap_or_default(),
+            Written::Refused(_) => BTreeSet::new(),
+        })
     }
 }
 

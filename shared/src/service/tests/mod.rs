@@ -3,6 +3,7 @@
 mod frames;
 mod history;
 mod joins;
+mod order;
 mod positions;
 mod races;
 mod subscriptions;
@@ -66,6 +67,8 @@ impl World {
             "hall": {"allow_subscribe_for_client": true, "join_leave": true,
                      "force_push_join_leave": true, "history_size": 20, "history_ttl": "60s"},
             "pair": {"allow_user_limited_channels": true, "allow_subscribe_for_client": true},
+            "queue": {"allow_subscribe_for_client": true, "allow_publish_for_client": true, "ordered": true,
+                      "history_size": 20, "history_ttl": "1h"},
             "news": {"allow_subscribe_for_client": true},
             "box": {"allow_publish_for_client": true}
         }"#;
@@ -92,6 +95,7 @@ impl World {
             namespaces: &self.settings.namespaces,
             clock: &self.clock,
             deadline: Instant::now() + Duration::from_secs(8),
+            lease_until: None,
         };
         fanout.part(&id.into()).await.unwrap().0.is_some()
     }

@@ -11,7 +11,8 @@ use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 
 use super::races::{Running, interleave};
-use super::{World, channel};
+use super::{NOW, World, channel};
+use crate::clock::Clock;
 use crate::ids::ConnectionId;
 use crate::model::State;
 use crate::ports::ReadHead;
@@ -48,6 +49,7 @@ struct Subscribed {
 
 #[derive(Debug, Default)]
 struct Seen {
+    channel: &'static str,
     ticks: usize,
     /// How many connections each client has had before this one.
     generations: [usize; 2],
@@ -133,6 +135,19 @@ fn failing() -> impl Strategy<Value = Act> {
     prop_oneof![3 => act(), 2 => refuse.prop_map(|(client, refuses)| Act::Refuse(client, refuses))]
 }
 
+/// Publishers at work while a client comes.
+fn busy() -> impl Strategy<Value = Act> {
+    let publish = proptest::sample::select(PUBLISHERS.to_vec()).prop_map(Act::Publish);
+    prop_oneof![3 => publish, 1 => proptest::strategy::Just(Act::Subscribe("a")), 1 => act()]
+}
+
+/// An order in which an act often does several steps in a row, as a function does that is quick
+/// while others are slow.
+fn bursts() -> impl Strategy<Value = Vec<u8>> {
+    let burst = (any::<u8>(), 1..10_usize).prop_map(|(pick, steps)| vec![pick; steps]);
+    proptest::collection::vec(burst, 1..30).prop_map(|bursts| bursts.concat())
+}
+
 /// Publishers that readers overtake.
 fn stalling() -> impl Strategy<Value = Act> {
     proptest::sample::select(vec![
@@ -151,7 +166,8 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
         match act {
             Act::Publish(id) => {
                 let began = seen.lock().unwrap().tick();
-                let frame = format!(r#"{{"id":1,"publish":{{"channel":"{CHANNEL}","data":"{message}"}}}}"#);
+                let channel = seen.lock().unwrap().channel;
+                let frame = format!(r#"{{"id":1,"publish":{{"channel":"{channel}","data":"{message}"}}}}"#);
                 if world.send(id, &message, &frame).await.0.contains("\"publish\"") {
                     let mut seen = seen.lock().unwrap();
                     let ended = seen.tick();
@@ -203,10 +219,11 @@ async fn subscribe(
     position: Option<(String, u64)>,
 ) {
     let began = seen.lock().unwrap().tick();
+    let channel = seen.lock().unwrap().channel;
     let recover = position.as_ref().map_or(String::new(), |(epoch, offset)| {
         format!(r#","recover":true,"epoch":"{epoch}","offset":{offset}"#)
     });
-    let frame = format!(r#"{{"id":2,"subscribe":{{"channel":"{CHANNEL}"{recover}}}}}"#);
+    let frame = format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"{recover}}}}}"#);
     send(world, id, message, &frame).await;
     if let [reply] = &view(world, id).replies[..] {
         let told = reply["offset"].as_u64().unwrap();
@@ -222,7 +239,20 @@ async fn subscribe(
 
 /// Runs the first acts one after another, then the others by turns.
 fn run(first: &[Act], acts: &[Act], order: &[u8], crash: Option<(usize, usize)>) -> (World, Seen) {
+    run_in(CHANNEL, first, acts, order, crash)
+}
+
+fn run_in(
+    channel: &'static str,
+    first: &[Act],
+    acts: &[Act],
+    order: &[u8],
+    crash: Option<(usize, usize)>,
+) -> (World, Seen) {
     let world = World::new();
+    if channel == ORDERED {
+        world.memory.time_out(Arc::new(world.clock.clone()));
+    }
     let prepared = world.clone();
     let prepare = async move {
         for id in ["a.0", "b.0"].into_iter().chain(PUBLISHERS) {
@@ -231,7 +261,7 @@ fn run(first: &[Act], acts: &[Act], order: &[u8], crash: Option<(usize, usize)>)
         }
     };
     interleave(vec![Box::pin(prepare)], &[0], None);
-    let seen = Arc::default();
+    let seen = Arc::new(Mutex::new(Seen { channel, ..Seen::default() }));
     for (number, act) in first.iter().enumerate() {
         interleave(vec![start(&world, &seen, 100 + number, *act)], &[0], None);
     }
@@ -250,9 +280,9 @@ fn go_on(world: &World, seen: Seen, acts: &[Act]) -> Seen {
 }
 
 /// The offset of an accepted publication.
-fn offset(world: &World, data: &str) -> u64 {
+fn offset(world: &World, of: &str, data: &str) -> u64 {
     let data = format!("\"{data}\"");
-    let history = world.memory.history(&channel(CHANNEL));
+    let history = world.memory.history(&channel(of));
     let mut found = history.iter().filter(|entry| entry.kept.as_ref().is_some_and(|kept| kept.data == data));
     let (Some(entry), None) = (found.next(), found.next()) else {
         panic!("an accepted publication stands in the history once")
@@ -264,7 +294,12 @@ fn check_order(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
     for (one, (_, ended)) in &seen.published {
         for (other, (began, _)) in &seen.published {
             if ended < began {
-                prop_assert!(offset(world, one) < offset(world, other), "{} before {}", one, other);
+                prop_assert!(
+                    offset(world, seen.channel, one) < offset(world, seen.channel, other),
+                    "{} before {}",
+                    one,
+                    other
+                );
             }
         }
     }
@@ -286,7 +321,7 @@ fn check_promises(world: &World, seen: &Seen, failing: bool) -> Result<(), TestC
         }
         let got = view(world, id.as_str()).got;
         for (data, (began, ended)) in &seen.published {
-            let offset = offset(world, data);
+            let offset = offset(world, seen.channel, data);
             let copies = got.iter().filter(|got| **got == offset).count();
             let together = *began < span.1 && span.0 < *ended;
             if offset > *from && *ended < lost {
@@ -298,6 +333,84 @@ fn check_promises(world: &World, seen: &Seen, failing: bool) -> Result<(), TestC
         }
     }
     Ok(())
+}
+
+/// Whatever a client is given for the first time follows what stands before it in the history: from
+/// any publication that it saw, it can come back without a loss.
+fn check_sequence(world: &World, seen: &Seen) -> Result<(), TestCaseError> {
+    let history = world.memory.history(&channel(seen.channel));
+    let kept: Vec<_> =
+        history.iter().filter(|entry| entry.kept.is_some()).map(|entry| entry.offset).collect();
+    for Subscribed { id, from, .. } in &seen.subscribed {
+        let got = view(world, id.as_str()).got;
+        let mut last = *from;
+        for offset in &got {
+            let between = kept.iter().find(|kept| (last + 1..*offset).contains(*kept));
+            prop_assert_eq!(between, None, "{} got {:?} from {}", id, got, from);
+            last = last.max(*offset);
+        }
+    }
+    Ok(())
+}
+
+/// Callbacks work again, somebody publishes, and all that was promised was kept.
+fn check_ordered(world: &World, seen: Seen, failing: bool) -> Result<(), TestCaseError> {
+    let mut after: Vec<_> = CLIENTS.into_iter().map(|client| Act::Refuse(client, false)).collect();
+    after.push(Act::Publish("p"));
+    let seen = go_on(world, seen, &after);
+    check_sequence(world, &seen)?;
+    check_order(world, &seen)?;
+    check_promises(world, &seen, failing)
+}
+
+/// A channel whose publications come in order.
+const ORDERED: &str = "queue:1";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, ..Default::default() })]
+
+    #[test]
+    fn an_ordered_channel_comes_in_order(
+        acts in proptest::collection::vec(busy(), 2..7),
+        order in bursts(),
+    ) {
+        let (world, seen) = run_in(ORDERED, &[], &acts, &order, None);
+        // Whoever stalls is overtaken: its lease ends and posts come twice, or its place is passed, at
+        // the beginning of a channel with an end of those who wait for it.
+        let stalled = world.clock.now_ms() - NOW >= 2000;
+        check_ordered(&world, seen, stalled)?;
+    }
+
+    #[test]
+    fn an_ordered_channel_comes_in_order_after_a_crash(
+        acts in proptest::collection::vec(act(), 1..9),
+        order in bursts(),
+        crash in (0..9_usize, 0..24_usize),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, seen) = run_in(ORDERED, &first, &acts, &order, Some(crash));
+        check_ordered(&world, seen, true)?;
+    }
+
+    #[test]
+    fn an_ordered_channel_comes_in_order_though_callbacks_fail(
+        acts in proptest::collection::vec(failing(), 1..10),
+        order in bursts(),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, seen) = run_in(ORDERED, &first, &acts, &order, None);
+        check_ordered(&world, seen, true)?;
+    }
+
+    #[test]
+    fn an_ordered_channel_comes_in_order_though_publishers_stall(
+        acts in proptest::collection::vec(stalling(), 2..8),
+        order in bursts(),
+    ) {
+        let first = [Act::Publish("p"), Act::Subscribe("a"), Act::Subscribe("b")];
+        let (world, seen) = run_in(ORDERED, &first, &acts, &order, None);
+        check_ordered(&world, seen, true)?;
+    }
 }
 
 proptest! {
@@ -391,7 +504,7 @@ proptest! {
         let offsets: Vec<_> = after.iter().map(|entry| entry.offset).filter(|offset| *offset >= since).collect();
         prop_assert_eq!(&offsets, &(since..=*offsets.last().unwrap()).collect::<Vec<_>>(), "no hole is left");
         for (data, _) in &seen.published {
-            let offset = offset(&world, data);
+            let offset = offset(&world, CHANNEL, data);
             prop_assert_eq!(view.got.iter().filter(|got| **got == offset).count(), usize::from(offset > since));
         }
     }
