@@ -16,7 +16,7 @@ async fn both_logs_call_a_failed_invocation_by_the_same_id() {
     let id = lines.iter().find_map(|line| Some(line.split_once(failure)?.1)).unwrap();
     let function = stack.logs().events("/aws/lambda/probe");
     let started = format!("START RequestId: {id} Version: $LATEST");
-    assert!(function.iter().any(|event| event.message == started), "{function:#?}");
+    assert!(function.iter().any(|event| *event.message == *started), "{function:#?}");
     let uri = "Endpoint request URI: https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/\
                arn:aws:lambda:us-east-1:123456789012:function:probe/invocations";
     assert!(lines.iter().any(|line| line.ends_with(uri)), "{lines:#?}");

@@ -325,7 +325,8 @@ async fn every_invocation_is_reported_with_what_it_took() {
     let lines: Vec<_> = logs.events(GROUP).into_iter().map(|event| event.message).collect();
     let [start, said, end, first, .., last] = &lines[..] else { panic!("{lines:?}") };
     let id = start.strip_prefix("START RequestId: ").unwrap().strip_suffix(" Version: $LATEST").unwrap();
-    assert_eq!((said.as_str(), end), ("said", &format!("END RequestId: {id}")));
+    let ended = format!("END RequestId: {id}");
+    assert_eq!([&**said, &**end], ["said", &*ended]);
     let fields: Vec<_> = first.split('\t').map(|field| field.split(": ").collect::<Vec<_>>()).collect();
     let names: Vec<_> = fields.iter().map(|field| field[0]).collect();
     assert_eq!(
