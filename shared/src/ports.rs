@@ -63,6 +63,13 @@ pub trait GreetConnection {
     fn greet(&self, connection: &Connection) -> impl Call<Conditional>;
 }
 
+/// Counts a connection's commands. `dynamodb:UpdateItem`.
+pub trait SpendRate {
+    /// Moves the row's `busy_until`, unless another frame has moved it. Gives what it is then; `None`
+    /// when the connection is closed.
+    fn spend(&self, id: &ConnectionId, from: i64, to: i64) -> impl Call<Result<Option<i64>, StoreError>>;
+}
+
 /// The subscriptions of a connection.
 pub type Subscriptions = BTreeMap<Channel, Subscription>;
 

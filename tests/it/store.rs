@@ -27,6 +27,7 @@ async fn check(store: &impl Store) {
     a_tombstone_refuses_everything(store).await;
     subscriptions_are_listed(store).await;
     a_refresh_moves_the_end(store).await;
+    commands_are_counted_once(store).await;
     a_subscription_is_renewed(store).await;
     members_expire(store).await;
     a_member_misses_what_did_not_reach_it(store).await;
@@ -67,6 +68,18 @@ async fn a_tombstone_refuses_everything(store: &impl Store) {
     assert_eq!(store.add(&connection, &channel("room:1"), &"s".into()).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.remove(&id, &channel("room:1")).await, Ok(None));
     assert_eq!(store.read(&id).await.unwrap().unwrap().state, State::Closed);
+}
+
+async fn commands_are_counted_once(store: &impl Store) {
+    let id = ConnectionId::from("rate-G==");
+    assert_eq!(store.spend(&id, 0, AT).await, Ok(None), "there is no row");
+    store.open(&Connection::opened(id.clone(), None, AT)).await.unwrap().unwrap();
+    assert_eq!(store.spend(&id, 0, AT).await, Ok(Some(AT)));
+    assert_eq!(store.spend(&id, 0, AT + 5).await, Ok(Some(AT)), "another frame was first");
+    assert_eq!(store.spend(&id, AT, AT + 5).await, Ok(Some(AT + 5)));
+    assert_eq!(store.read(&id).await.unwrap().unwrap().busy_until, AT + 5);
+    store.close(&id, AT / 1000).await.unwrap();
+    assert_eq!(store.spend(&id, AT + 5, AT + 9).await, Ok(None));
 }
 
 async fn subscriptions_are_listed(store: &impl Store) {

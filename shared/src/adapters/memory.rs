@@ -21,7 +21,7 @@ use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, Conditional, CountDevices, DeleteConnection, DeleteIndex,
     ExtendIndex, GreetConnection, LeaseHead, ListMembers, NoteMissing, OpenConnection, Post,
     PostToConnection, PutEntry, PutIndex, ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal,
-    RemoveSubscription, RenewSubscription, StoreError, Subscriptions, WelcomeMember,
+    RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions, WelcomeMember,
 };
 
 /// Bytes of one answer to a Query.
@@ -220,6 +220,19 @@ impl RefreshConnection for Memory {
             row.token_expires_at = connection.token_expires_at;
             row.caps.clone_from(&connection.caps);
             Ok(row.subscriptions.clone())
+        })
+        .await
+    }
+}
+
+impl SpendRate for Memory {
+    async fn spend(&self, id: &ConnectionId, from: i64, to: i64) -> Result<Option<i64>, StoreError> {
+        self.table(|state| {
+            let row = state.open(id).ok()?;
+            if row.busy_until == from {
+                row.busy_until = to;
+            }
+            Some(row.busy_until)
         })
         .await
     }

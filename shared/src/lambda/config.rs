@@ -1,7 +1,10 @@
 //! The environment, read and checked once, when a function starts.
 
+use std::str::FromStr;
+
 use crate::auth::{TokenSettings, TokenVerifier};
 use crate::channel::Namespaces;
+use crate::model::Rate;
 use crate::service::Settings;
 use crate::telemetry::UserHash;
 
@@ -20,7 +23,7 @@ pub struct Config {
     pub detailed_metrics: bool,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
-    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `MAX_CONNECTIONS_PER_USER`, `ALLOWED_ORIGINS` (with commas between
+    /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `MAX_CONNECTIONS_PER_USER`, `MAX_COMMANDS_PER_SECOND`, `ALLOWED_ORIGINS` (with commas between
     /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
 }
@@ -70,6 +73,7 @@ impl Config {
                 namespaces,
                 allow_anonymous: switch("ALLOW_ANONYMOUS", set)?,
                 max_connections_per_user: limit("MAX_CONNECTIONS_PER_USER", set)?,
+                rate: limit("MAX_COMMANDS_PER_SECOND", set)?.map(|per_second| Rate { per_second }),
                 allowed_origins: origins(&set("ALLOWED_ORIGINS").unwrap_or_default())?,
             },
         })
@@ -106,12 +110,15 @@ fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
 }
 
 /// A number above 0; none when it is 0 or not set.
-fn limit(variable: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Option<usize>, ConfigError> {
+fn limit<N: FromStr + Default + PartialOrd>(
+    variable: &'static str,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<N>, ConfigError> {
     let Some(text) = get(variable) else { return Ok(None) };
     let number = text
         .parse()
         .map_err(|_| ConfigError { variable, fault: format!("must be a whole number, not {text:?}") })?;
-    Ok(Some(number).filter(|number| *number > 0))
+    Ok(Some(number).filter(|number| *number > N::default()))
 }
 
 /// `true` or `false`; off when it is not set.

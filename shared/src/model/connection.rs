@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::auth::caps::Caps;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::protocol::codec::MAX_COMMANDS;
 
 /// Channels that one connection may be subscribed to: the row then still fits 8 KB.
 pub const MAX_SUBSCRIPTIONS: usize = 100;
@@ -89,6 +90,29 @@ pub struct Connection {
     pub subscriptions: BTreeMap<Channel, Subscription>,
     /// When it was opened: milliseconds since the epoch.
     pub connected_at: i64,
+    /// Until when its commands have used up their rate: milliseconds since the epoch.
+    pub busy_until: i64,
+}
+
+/// How many commands a connection may send. A bucket of one frame's commands, and as many as are
+/// allowed in a second, is full at first and fills up at this rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Commands a second, above 0.
+    pub per_second: u32,
+}
+
+impl Rate {
+    /// Until when so many commands at `now_ms` use up the rate; `None` when they are too many.
+    #[must_use]
+    pub fn spend(self, busy_until: i64, commands: usize, now_ms: i64) -> Option<i64> {
+        let takes = |commands: usize| {
+            let commands = i64::try_from(commands).unwrap_or(i64::MAX);
+            commands.saturating_mul(1000).saturating_div(i64::from(self.per_second.max(1)))
+        };
+        let until = busy_until.max(now_ms).saturating_add(takes(commands));
+        (until - now_ms <= takes(MAX_COMMANDS) + 1000).then_some(until)
+    }
 }
 
 impl Connection {
@@ -105,6 +129,7 @@ impl Connection {
             greeted: false,
             subscriptions: BTreeMap::new(),
             connected_at,
+            busy_until: 0,
         }
     }
 
@@ -139,4 +164,21 @@ impl Connection {
 #[must_use]
 pub const fn tombstone_ttl(now_s: i64) -> i64 {
     now_s + TOMBSTONE_LIFE_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_fills_up() {
+        let rate = Rate { per_second: 10 };
+        let spend = |busy_until, commands, now_ms| rate.spend(busy_until, commands, now_ms);
+        assert_eq!(spend(0, MAX_COMMANDS, 5000), Some(5000 + 6400));
+        assert_eq!(spend(11_400, 10, 5000), Some(12_400));
+        assert_eq!(spend(12_400, 1, 5000), None);
+        assert_eq!(spend(12_400, 1, 5100), Some(12_500));
+        assert_eq!(spend(12_500, 1, 60_000), Some(60_100));
+        assert_eq!(spend(0, MAX_COMMANDS + 11, 5000), None);
+    }
 }

@@ -20,7 +20,7 @@ pub enum ErrorCode {
     MethodNotFound,
     /// The connection is subscribed to the channel already.
     AlreadySubscribed,
-    /// Too many channels, or too large a publication.
+    /// Too many channels, too large a publication, or content that is nested too deep.
     LimitExceeded,
     /// The command's content is not valid.
     BadRequest,
@@ -105,6 +105,8 @@ impl DisconnectCode {
 
     /// The frame cannot be understood as commands: a fault of the client's program.
     pub const BAD_REQUEST: Self = Self { code: 3501, reason: "bad request" };
+    /// The frame has more commands than one may have.
+    pub const FRAME_LIMIT: Self = Self { code: 3501, reason: "more than 64 commands" };
     /// The client's token is not good: another try with the same one would not help.
     pub const INVALID_TOKEN: Self = Self { code: 3500, reason: "invalid token" };
     /// The user has as many connections as it may have.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::code::ErrorCode;
+use super::code::{DisconnectCode, ErrorCode};
 use super::command::{Command, Method};
 use super::reply::{Publication, Push, Reply};
 
@@ -18,7 +18,7 @@ pub const MAX_COMMANDS: usize = 64;
 pub const MAX_DEPTH: usize = 32;
 
 /// A frame that cannot be understood, with the reason for the log. The client is told
-/// [`super::DisconnectCode::BAD_REQUEST`]: without a command there is no number to answer.
+/// [`BadFrame::code`]: without a command there is no number to answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrame {
     /// Nothing in it.
@@ -41,6 +41,17 @@ pub enum BadFrame {
         /// Counted from 1.
         position: usize,
     },
+}
+
+impl BadFrame {
+    /// What the client is told.
+    #[must_use]
+    pub const fn code(&self) -> DisconnectCode {
+        match self {
+            Self::TooManyCommands => DisconnectCode::FRAME_LIMIT,
+            Self::Empty | Self::NotACommand { .. } | Self::NoId { .. } => DisconnectCode::BAD_REQUEST,
+        }
+    }
 }
 
 /// A command that is to be answered with an error and nothing else.
@@ -160,7 +171,8 @@ fn open(envelope: &Envelope<'_>, position: usize) -> Result<Result<Command, Refu
         return refused(ErrorCode::BadRequest, format!("{name} and {second} in one object"));
     }
     if depth(content.get()) > MAX_DEPTH {
-        return refused(ErrorCode::BadRequest, format!("{name} is nested more than {MAX_DEPTH} levels deep"));
+        let cause = format!("{name} is nested more than {MAX_DEPTH} levels deep");
+        return refused(ErrorCode::LimitExceeded, cause);
     }
     match method(name, content.get()) {
         Ok(method) => Ok(Ok(Command { id, method })),
@@ -308,6 +320,7 @@ mod tests {
         }
         let many = "{\"id\":1,\"ping\":{}}\n".repeat(MAX_COMMANDS + 1);
         assert_eq!(decode(&many).err(), Some(BadFrame::TooManyCommands));
+        assert!(BadFrame::TooManyCommands.to_string().ends_with(BadFrame::TooManyCommands.code().reason));
     }
 
     #[test]
@@ -317,8 +330,8 @@ mod tests {
             format!("{{\"id\":1,\"publish\":{{\"channel\":\"room:1\",\"data\":{data}}}}}")
         };
         check(&nested(MAX_DEPTH - 1), "1 publish");
-        check(&nested(MAX_DEPTH), "1 !107");
-        check(&nested(100_000), "1 !107");
+        check(&nested(MAX_DEPTH), "1 !106");
+        check(&nested(100_000), "1 !106");
     }
 
     #[test]

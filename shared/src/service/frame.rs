@@ -12,7 +12,7 @@ use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, LeaseHead, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex,
     ReadConnection, ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription,
-    StoreError, WelcomeMember,
+    SpendRate, StoreError, WelcomeMember,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
 use crate::protocol::command::Publish;
@@ -35,6 +35,9 @@ use super::{Failure, Settings};
 /// The time for telling a client to go away.
 const KICK_WITHIN: Duration = Duration::from_secs(2);
 
+/// How often frames of one connection that come at once may get in each other's way.
+const SPEND_ATTEMPTS: u32 = 8;
+
 /// What a frame may do to the table.
 pub trait FrameStore:
     ReadConnection
@@ -43,6 +46,7 @@ pub trait FrameStore:
     + CloseConnection
     + AddSubscription
     + RemoveSubscription
+    + SpendRate
     + RenewSubscription
     + PutIndex
     + ExtendIndex
@@ -67,6 +71,7 @@ impl<T> FrameStore for T where
         + CloseConnection
         + AddSubscription
         + RemoveSubscription
+        + SpendRate
         + RenewSubscription
         + PutIndex
         + ExtendIndex
@@ -128,7 +133,7 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
     let commands = match decode(&request.text) {
         Ok(commands) => commands,
         Err(bad) => {
-            return frames.kick(&request, DisconnectCode::BAD_REQUEST, &bad.to_string(), record).await;
+            return frames.kick(&request, bad.code(), &bad.to_string(), record).await;
         }
     };
     record.commands = count(commands.len());
@@ -139,8 +144,19 @@ pub async fn frame<S: FrameStore, C: FrameCallbacks>(
             let cause = "there is no open row of the connection";
             return frames.kick(&request, DisconnectCode::STALE, cause, record).await;
         }
-        Err(error) => return refuse_all(&commands, &error, record),
+        Err(error) => return refuse_store(&commands, &error, record),
     };
+    match frames.spend(&connection, commands.len()).await {
+        Ok(None) => {}
+        Ok(Some(cause)) => {
+            note_error(record, ErrorCode::TooManyRequests, &cause);
+            record.command_errors += record.commands;
+            return refuse_all(&commands, |id| {
+                Reply::error_with(id, ErrorCode::TooManyRequests, cause.clone())
+            });
+        }
+        Err(error) => return refuse_store(&commands, &error, record),
+    }
     let outbox = Outbox::new(frames.callbacks, &request.connection, request.deadline);
     let mut session =
         Session { request: &request, connection, outbox, promises: Vec::new(), changes: Vec::new() };
@@ -172,6 +188,21 @@ pub(super) struct Session<'a, C> {
 type Ended = (DisconnectCode, String);
 
 impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
+    /// Counts commands where there is a limit, and says so when they are too many, which costs no write.
+    async fn spend(&self, connection: &Connection, commands: usize) -> Result<Option<String>, StoreError> {
+        let Some(rate) = self.settings.rate else { return Ok(None) };
+        let mut from = connection.busy_until;
+        for _ in 0..SPEND_ATTEMPTS {
+            let Some(to) = rate.spend(from, commands, self.clock.now_ms()) else { break };
+            match self.store.spend(&connection.id, from, to).await? {
+                Some(now) if now != to => from = now,
+                // That a connection is closed is found out by its commands.
+                Some(_) | None => return Ok(None),
+            }
+        }
+        Ok(Some(format!("more than {} commands a second", rate.per_second)))
+    }
+
     /// Carries out the commands and puts what comes of them into the outbox.
     async fn carry_out(
         &self,
@@ -392,11 +423,19 @@ fn ended(failure: Failure, record: &mut FrameRecord) -> Ended {
     }
 }
 
-/// Every command gets the same error; one that wants no reply gets none.
-fn refuse_all(commands: &[Result<Command, Refused>], error: &StoreError, record: &mut FrameRecord) -> String {
+fn refuse_store(
+    commands: &[Result<Command, Refused>],
+    error: &StoreError,
+    record: &mut FrameRecord,
+) -> String {
     let code = note_store_error(record, error);
+    refuse_all(commands, |id| Reply::error(id, code))
+}
+
+/// Every command gets the same error; one that wants no reply gets none.
+fn refuse_all(commands: &[Result<Command, Refused>], error: impl Fn(u32) -> Reply) -> String {
     let ids = commands.iter().map(|command| command.as_ref().map_or_else(|refused| refused.id, |c| c.id));
-    let replies: Vec<_> = ids.filter(|id| *id != 0).map(|id| Reply::error(id, code)).collect();
+    let replies: Vec<_> = ids.filter(|id| *id != 0).map(error).collect();
     if replies.is_empty() { NOTHING.to_owned() } else { encode(&replies) }
 }
 

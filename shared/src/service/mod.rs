@@ -27,6 +27,7 @@ mod tests;
 
 use crate::auth::TokenVerifier;
 use crate::channel::Namespaces;
+use crate::model::Rate;
 use crate::ports::StoreError;
 use crate::protocol::{DisconnectCode, ErrorCode};
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub tokens: TokenVerifier,
     /// Connections that a user may have; `None` for any number.
     pub max_connections_per_user: Option<usize>,
+    /// How many commands a connection may send; `None` for any number.
+    pub rate: Option<Rate>,
     /// The origins whose pages may connect; none for all.
     pub allowed_origins: Vec<String>,
 }

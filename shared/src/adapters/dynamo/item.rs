@@ -44,6 +44,8 @@ pub(super) const EPOCH: &str = "ep";
 pub(super) const WAITS: &str = "w";
 /// The attribute of the offset up to which an ordered channel was delivered.
 pub(super) const DELIVERED: &str = "wm";
+/// The attribute of until when a connection's commands have used up their rate.
+pub(super) const RATE: &str = "rate";
 /// The attribute of who delivers it.
 pub(super) const OWNER: &str = "own";
 /// The attribute of until when.
@@ -110,6 +112,7 @@ pub(super) fn to_connection(id: &ConnectionId, row: &Item) -> Option<Connection>
         greeted: row.contains_key(GREETED),
         subscriptions: subscriptions.map(to_subscriptions).unwrap_or_default(),
         connected_at: number(CONNECTED_AT).unwrap_or_default(),
+        busy_until: number(RATE).unwrap_or_default(),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
-    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, StoreError, Subscriptions,
+    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions,
     WelcomeMember,
 };
 
@@ -228,6 +228,28 @@ impl WelcomeMember for Table {
         Ok(match self.send(update).await? {
             Written::Done(row) => row.as_ref().map(item::to_missing).unwrap_or_default(),
             Written::Refused(_) => BTreeSet::new(),
+        })
+    }
+}
+
+impl SpendRate for Table {
+    async fn spend(&self, id: &ConnectionId, from: i64, to: i64) -> Result<Option<i64>, StoreError> {
+        let same = if from == 0 { "attribute_not_exists(#rate)" } else { "#rate = :from" };
+        let update = self
+            .update(id, "SET #rate = :to")
+            .condition_expression(format!("#st = :open AND {same}"))
+            .expression_attribute_names("#rate", item::RATE)
+            .expression_attribute_values(":to", item::number(to));
+        let update = match from {
+            0 => update,
+            _ => update.expression_attribute_values(":from", item::number(from)),
+        };
+        Ok(match self.send(open_only(update)).await? {
+            Written::Done(_) => Some(to),
+            Written::Refused(row) => {
+                let row = row.and_then(|row| item::to_connection(id, &row));
+                row.filter(|row| row.state == State::Open).map(|row| row.busy_until)
+            }
         })
     }
 }

@@ -78,6 +78,7 @@ impl World {
             allow_anonymous: true,
             tokens: TokenVerifier::new(&keys).unwrap(),
             max_connections_per_user: None,
+            rate: None,
             allowed_origins: Vec::new(),
         };
         Self { memory: Memory::default(), clock: ManualClock::at(NOW), settings }

@@ -5,6 +5,7 @@ use proptest::prelude::{any, prop_assert, proptest};
 use super::races::{Running, interleave};
 use super::{NOW, SECRET, World, token};
 use crate::auth::tests::sign;
+use crate::model::Rate;
 use crate::model::{Connection, keys};
 use crate::telemetry::FrameRecord;
 
@@ -15,6 +16,21 @@ async fn connect(world: &World, id: &str, token: &str) -> (String, FrameRecord) 
 
 async fn refresh(world: &World, id: &str, token: &str) -> String {
     world.send(id, "again", &format!(r#"{{"id":9,"refresh":{{"token":"{token}"}}}}"#)).await.0
+}
+
+#[tokio::test]
+async fn who_sends_too_much_is_told_the_limit_and_may_send_again() {
+    let mut world = World::new();
+    world.settings.rate = Some(Rate { per_second: 10 });
+    world.connect("a", None).await;
+    world.send("a", "m1", r#"{"id":1,"connect":{}}"#).await;
+    let pings = |number: usize| vec![r#"{"id":2,"ping":{}}"#; number].join("\n");
+    world.send("a", "m2", &pings(64)).await;
+    assert_eq!(world.send("a", "m3", &pings(9)).await.1.command_errors, 0);
+    let refused = r#"{"id":2,"error":{"code":111,"message":"too many requests: more than 10 commands a second","temporary":true}}"#;
+    assert_eq!(world.send("a", "m4", &pings(2)).await.0, format!("{refused}\n{refused}"));
+    world.clock.advance(200);
+    assert_eq!(world.send("a", "m5", &pings(1)).await.0, r#"{"id":2,"ping":{}}"#);
 }
 
 #[tokio::test]
