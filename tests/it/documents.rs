@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use harness::{Options, Socket, Stack, root};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
@@ -119,4 +119,125 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
     let table: Vec<_> = table.into_iter().skip(1).take(measured.len()).collect();
     assert_eq!(measured, table);
     stack.stop().await;
+}
+
+/// Whether a line is one of the messages that the protocol's document describes.
+struct Protocol(Value);
+
+impl Protocol {
+    fn read() -> Self {
+        Self(serde_json::from_str(&document("shared/protocol.asyncapi.json")).unwrap())
+    }
+
+    /// Why the line is none of these messages.
+    fn fault(&self, messages: &[&str], line: &str) -> Option<String> {
+        let payload = |message: &&str| self.0["components"]["messages"][message]["payload"].clone();
+        let any: Vec<_> = messages.iter().map(payload).collect();
+        let schema = json!({"anyOf": any, "components": self.0["components"]});
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        validator.validate(&serde_json::from_str(line).unwrap()).err().map(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check(&self, messages: &[&str], line: &str) {
+        assert_eq!(self.fault(messages, line), None, "{line}");
+    }
+}
+
+/// Every command, and some that are refused. `EPOCH` stands for that of `queue:1`.
+const CONVERSATION: [&str; 18] = [
+    r#""connect":{"name":"js"}"#,
+    r#""subscribe":{"channel":"lobby:1","join_leave":true}"#,
+    r#""subscribe":{"channel":"lobby:1"}"#,
+    r#""subscribe":{"channel":"queue:1"}"#,
+    r#""publish":{"channel":"queue:1","data":{"a":[1,null]}}"#,
+    r#""publish":{"channel":"lobby:1","data":"text"}"#,
+    r#""unsubscribe":{"channel":"queue:1"}"#,
+    r#""subscribe":{"channel":"queue:1","recover":true,"epoch":"EPOCH","offset":0}"#,
+    r#""history":{"channel":"queue:1","limit":-1}"#,
+    r#""history":{"channel":"queue:1","limit":1,"since":{"epoch":"EPOCH","offset":1},"reverse":true}"#,
+    r#""presence":{"channel":"lobby:1"}"#,
+    r#""presence_stats":{"channel":"lobby:1"}"#,
+    r#""ping":{}"#,
+    r#""rpc":{"method":"none"}"#,
+    r#""subscribe":{"channel":"unknown:1"}"#,
+    r#""sub_refresh":{"channel":"queue:1","token":"none"}"#,
+    r#""subscribe":{"channel":"denied:1"}"#,
+    r#""refresh":{"token":"none"}"#,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_are_as_the_protocols_document_says() {
+    let protocol = Protocol::read();
+    let namespaces = r#"{"denied":{},
+        "lobby":{"allow_subscribe_for_client":true,"allow_publish_for_client":true,"presence":true,"join_leave":true,
+                 "allow_presence_for_subscriber":true},
+        "queue":{"allow_subscribe_for_client":true,"allow_publish_for_client":true,"history_size":10,"history_ttl":"1h",
+                 "allow_history_for_subscriber":true,"ordered":true}}"#
+        .replace('\n', "");
+    let stack =
+        Stack::with(Options { parameters: vec![("Namespaces", namespaces)], ..Options::default() }).await;
+    let mut client = stack.connect().await;
+    let (mut seen, mut epoch) = (Vec::new(), String::new());
+    for (id, command) in (1..).zip(CONVERSATION) {
+        let command = format!(r#"{{"id":{id},{}}}"#, command.replace("EPOCH", &epoch));
+        protocol.check(&["command"], &command);
+        client.send(&command).await;
+        let is_last =
+            |line: &str| line.starts_with(&format!("{{\"id\":{id},")) || line.contains("disconnect");
+        loop {
+            let frame = client.text().await;
+            for line in frame.lines() {
+                protocol.check(&["reply", "push"], line);
+                let value: Value = serde_json::from_str(line).unwrap();
+                if let Some(told) = value["subscribe"]["epoch"].as_str() {
+                    told.clone_into(&mut epoch);
+                }
+                let body = value.get("push").unwrap_or(&value).as_object().unwrap();
+                seen.extend(body.keys().filter(|key| !["id", "channel"].contains(&key.as_str())).cloned());
+            }
+            if frame.lines().any(is_last) {
+                break;
+            }
+        }
+        if id == 2 {
+            let mut other = stack.connect().await;
+            other.send("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby:1\"}}").await;
+            other.text().await;
+            other.close(None).await;
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    let all = [
+        "connect",
+        "disconnect",
+        "error",
+        "history",
+        "join",
+        "leave",
+        "ping",
+        "presence",
+        "presence_stats",
+        "pub",
+        "publish",
+        "subscribe",
+        "unsubscribe",
+    ];
+    assert_eq!(seen, all);
+    stack.stop().await;
+}
+
+#[test]
+fn the_protocols_document_refuses_what_is_none_of_it() {
+    let protocol = Protocol::read();
+    let refused = |message: &str, line: &str| assert!(protocol.fault(&[message], line).is_some(), "{line}");
+    refused("command", r#"{"id":0,"ping":{}}"#);
+    refused("command", r#"{"id":1}"#);
+    refused("command", r#"{"id":1,"ping":{},"connect":{}}"#);
+    refused("command", r#"{"id":1,"publish":{"channel":"a b","data":1}}"#);
+    refused("reply", r#"{"id":1,"error":{"code":99,"message":""}}"#);
+    refused("reply", r#"{"id":1,"publish":{"offset":1}}"#);
+    refused("push", r#"{"push":{"channel":"a","pub":{"data":1}}}"#);
+    refused("push", r#"{"push":{"disconnect":{"code":1,"reason":""}}}"#);
 }
