@@ -56,7 +56,7 @@ fn the_local_environment_is_open() {
     check(
         "local",
         "true",
-        r#"{"room":{"allow_subscribe_for_client":true,"allow_publish_for_client":true,"presence":true,"allow_presence_for_subscriber":true,"history_size":100,"history_ttl":"1h","force_recovery":true,"allow_history_for_subscriber":true}}"#,
+        r#"{"room":{"allow_subscribe_for_client":true,"allow_publish_for_client":true,"presence":true,"join_leave":true,"allow_presence_for_subscriber":true,"history_size":100,"history_ttl":"1h","force_recovery":true,"allow_history_for_subscriber":true}}"#,
     );
 }
 
