@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use sam::App;
-use sam::app::{Authorization, Code, Route, Target};
+use sam::app::{Authorization, Code, Queue, Route, Target};
 
 use crate::args::ProjectOptions;
 use crate::{CommandError, project};
@@ -40,6 +40,12 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
             }
         }
     }
+    for api in &app.http_apis {
+        writeln!(text, "HTTP API {} ({}), stage {}", api.logical_id, api.id, api.stage)?;
+        for route in api.routes.values() {
+            writeln!(text, "  {:<12} {}", route.key, shown(&route.integration.target))?;
+        }
+    }
     for function in app.functions.values() {
         let code = match &function.code {
             Code::Cargo { package, .. } => format!("built by cargo from {}", package.display()),
@@ -57,6 +63,14 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
     for table in &app.tables {
         writeln!(text, "Table {}", table.name)?;
     }
+    for queue in &app.queues {
+        let kind = if queue.fifo { "FIFO queue" } else { "Queue" };
+        writeln!(text, "{kind} {}{}", queue.name, consumers(app, queue))?;
+    }
+    for schedule in app.schedules.iter().filter(|schedule| schedule.enabled) {
+        let seconds = schedule.every.as_secs();
+        writeln!(text, "Schedule {}, every {seconds} s: function {}", schedule.name, schedule.function)?;
+    }
     for alarm in &app.alarms {
         writeln!(text, "Alarm {}", alarm.name)?;
     }
@@ -68,6 +82,13 @@ fn write_description(text: &mut String, app: &App) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// The functions that a queue feeds.
+fn consumers(app: &App, queue: &Queue) -> String {
+    let ours = app.event_sources.iter().filter(|source| source.queue == queue.name && source.enabled);
+    let names: Vec<_> = ours.map(|source| source.function.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(": function {}", names.join(", ")) }
 }
 
 fn shown(target: &Target) -> String {

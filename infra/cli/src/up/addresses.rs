@@ -17,6 +17,8 @@ use crate::args::UpOptions;
 struct Line<'a> {
     websocket: &'a str,
     management: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a str>,
     aws: &'a str,
     api_id: &'a str,
     stage: &'a str,
@@ -38,6 +40,7 @@ fn json(running: &Running, endpoint: &Endpoint) -> io::Result<String> {
     let line = Line {
         websocket: &endpoint.websocket,
         management: &endpoint.management,
+        http: running.http(),
         aws: running.aws(),
         api_id: &endpoint.api_id,
         stage: &endpoint.stage,
@@ -51,9 +54,16 @@ fn for_a_person(out: &mut impl Write, running: &Running, app: &App) -> io::Resul
         writeln!(out, "  WebSocket    {}", style(&endpoint.websocket).green())?;
         writeln!(out, "  Callbacks    {}/@connections/{{connectionId}}", endpoint.management)?;
     }
+    if let Some(http) = running.http() {
+        writeln!(out, "  HTTP API     {}", style(http).green())?;
+    }
     let tables = app.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
     writeln!(out, "  DynamoDB     {} {}", running.aws(), style(format!("({tables})")).dim())?;
     writeln!(out, "  CloudWatch   {} {}", running.aws(), style("(logs and metrics)").dim())?;
+    if !app.queues.is_empty() {
+        let queues = app.queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>().join(", ");
+        writeln!(out, "  SQS          {} {}", running.aws(), style(format!("({queues})")).dim())?;
+    }
     for line in left_out(app) {
         writeln!(out, "  {} {line}", style("Not run:").yellow())?;
     }
