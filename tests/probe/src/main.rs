@@ -4,14 +4,15 @@
 //! is written to the log, its body is such an event, and what comes of it is the answer's body;
 //! connects and disconnects are let pass. An authorizer's event is written to the log, too; its query
 //! parameter `token` is such an event, and what comes of it is the answer. With `PROBE_ECHO` the body
-//! is no event: the answer's body is the same text. `PROBE_INIT` makes the initialisation fail:
+//! is no event: the answer's body is the same text. A batch of messages is written to the log, each message's
+//! body is such an event, and those that fail are reported. `PROBE_INIT` makes the initialisation fail:
 //! `exit` ends the process, `error` reports to the Runtime API, `hang` never asks for an invocation.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,6 +32,10 @@ async fn main() -> Result<(), Error> {
 
 /// Unpacks an event of a WebSocket API, and packs the answer for it.
 async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>) -> Result<Value, Error> {
+    if let Some(records) = event.payload.get("Records").and_then(Value::as_array) {
+        print(&format!("{}\n", event.payload), "")?;
+        return batch(records, &event.context, variables).await;
+    }
     if event.payload.get("requestContext").is_none() {
         return act(event, variables).await;
     }
@@ -54,6 +59,26 @@ async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>)
         }
         result => Ok(json!({ "statusCode": 200, "body": result.to_string() })),
     }
+}
+
+/// Does what each message of a batch says.
+async fn batch(
+    records: &[Value],
+    context: &Context,
+    variables: &BTreeMap<String, String>,
+) -> Result<Value, Error> {
+    let mut failures = Vec::new();
+    for record in records {
+        let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+        let done = match serde_json::from_str(body) {
+            Ok(message) => act(LambdaEvent::new(message, context.clone()), variables).await.is_ok(),
+            Err(_) => false,
+        };
+        if !done {
+            failures.push(json!({ "itemIdentifier": record.get("messageId") }));
+        }
+    }
+    Ok(json!({ "batchItemFailures": failures }))
 }
 
 /// Does one event's act and says what came of it.
