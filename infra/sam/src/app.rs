@@ -35,6 +35,8 @@ pub struct App {
     pub log_groups: Vec<LogGroup>,
     /// Metric filters of log groups, in the template's order.
     pub metric_filters: Vec<MetricFilter>,
+    /// Saved queries of Logs Insights.
+    pub query_definitions: Vec<QueryDefinition>,
     /// CloudWatch alarms, in the template's order.
     pub alarms: Vec<Alarm>,
     /// `Outputs` by name, resolved.
@@ -367,6 +369,21 @@ pub struct MetricFilter {
     /// `filterName`, `filterPattern` and `metricTransformations`, as the API of CloudWatch Logs
     /// spells them.
     pub filter: serde_json::Value,
+}
+
+/// A saved query of Logs Insights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryDefinition {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// What `Ref` gives.
+    pub id: String,
+    /// `Name`, perhaps with folders before it: `folder/name`.
+    pub name: String,
+    /// `QueryString`
+    pub query: String,
+    /// The names of the groups that it is meant for.
+    pub log_groups: Vec<String>,
 }
 
 /// A resource that the local AWS leaves out.

@@ -97,6 +97,7 @@ fn attributes(kind: &str) -> Option<&'static [&'static str]> {
         }
         "AWS::Serverless::Function" => &["Arn", "DestinationQueue", "DestinationTopic"],
         "AWS::Logs::LogGroup" => &["Arn"],
+        "AWS::Logs::QueryDefinition" => &["QueryDefinitionId"],
         "AWS::SNS::Topic" => &["TopicArn", "TopicName"],
         "AWS::SQS::Queue" => &["Arn", "QueueName", "QueueUrl"],
         _ => return None,
@@ -116,6 +117,7 @@ fn plain_attribute(scope: &Scope<'_>, resource: &Resource, kind: &str, attribute
         ("AWS::IAM::Role", "Arn") => global_arn(scope, "iam", &format!("role/{name}")),
         ("AWS::Lambda::Function" | "AWS::Serverless::Function", "Arn") => function_arn(scope, &name),
         ("AWS::Logs::LogGroup", _) => arn(scope, "logs", &format!("log-group:{name}:*")),
+        ("AWS::Logs::QueryDefinition", _) => name,
         ("AWS::SNS::Topic", "TopicArn") => arn(scope, "sns", &name),
         ("AWS::SNS::Topic", _) | ("AWS::SQS::Queue", "QueueName") => name,
         ("AWS::SQS::Queue", "Arn") => arn(scope, "sqs", &name),

@@ -15,6 +15,7 @@ mod metric_filter;
 mod mock;
 mod model;
 mod permission;
+mod query_definition;
 mod queue;
 mod route_settings;
 mod schedule;
@@ -72,6 +73,7 @@ pub(crate) fn read(scope: &Scope<'_>, folder: &Path) -> App {
         tables: table::read(&created, scope),
         log_groups: log_group::read(&created, scope),
         metric_filters: metric_filter::read(&created, scope),
+        query_definitions: query_definition::read(&created, scope),
         alarms: alarm::read(&created, scope),
         outputs: outputs(scope),
         ignored: ignored(&created, &(&apis.used | &http.used), &event_sources, &schedules),
@@ -151,6 +153,7 @@ fn ignored(
             | "AWS::Lambda::Function"
             | "AWS::Logs::LogGroup"
             | "AWS::Logs::MetricFilter"
+            | "AWS::Logs::QueryDefinition"
             | "AWS::SQS::Queue"
             | "AWS::Serverless::Function" => true,
             "AWS::Events::Rule" => {

@@ -13,6 +13,7 @@ mod logging;
 mod mocks;
 mod parameters;
 mod properties;
+mod queries;
 mod queues;
 mod repository;
 mod schedules;
