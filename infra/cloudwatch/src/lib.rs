@@ -1,5 +1,5 @@
 //! CloudWatch on the laptop: the log store, the metrics in log lines, the metric store and its alarms,
-//! the query language of Logs Insights, and the APIs that AWS's own clients speak.
+//! the query language of Logs Insights and the queries that run, and the APIs that AWS's own clients speak.
 
 pub mod alarms;
 pub mod api;
@@ -10,3 +10,4 @@ pub mod filter;
 pub mod insights;
 pub mod logs;
 pub mod metrics;
+mod queries;

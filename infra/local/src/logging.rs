@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloudwatch::logs::{LogStore, MetricFilter, OpenError};
+use cloudwatch::insights;
+use cloudwatch::logs::{LogStore, MetricFilter, OpenError, QueryDefinition};
 use cloudwatch::metrics::MetricStore;
 use sam::app::App;
 use tokio::task::JoinHandle;
@@ -66,8 +67,8 @@ async fn tick(store: LogStore) {
     }
 }
 
-/// Makes what the template declares: groups, also those of the functions, their retention and their
-/// metric filters.
+/// Makes what the template declares: groups, also those of the functions, their retention, their
+/// metric filters, and saved queries.
 pub(crate) fn declare(logs: &LogStore, app: &App) -> Result<(), String> {
     let functions = app.functions.values().map(|function| (function.log_group.as_str(), None));
     let declared = app.log_groups.iter().map(|group| (group.name.as_str(), group.retention_days));
@@ -86,5 +87,21 @@ pub(crate) fn declare(logs: &LogStore, app: &App) -> Result<(), String> {
             serde_json::from_value(declared.filter.clone()).map_err(|error| told(&error))?;
         logs.put_metric_filter(&declared.log_group, filter).map_err(|error| told(&error))?;
     }
+    app.query_definitions.iter().for_each(|declared| save(logs, declared));
     Ok(())
+}
+
+/// Saves a query. CloudWatch takes one that does not compile, too: it fails when it is run.
+fn save(logs: &LogStore, declared: &sam::app::QueryDefinition) {
+    let sam::app::QueryDefinition { logical_id, id, name, query, log_groups } = declared;
+    if let Err(error) = insights::compile(query) {
+        tracing::warn!(logical_id, error = %error, "a saved query of the template does not compile");
+    }
+    logs.put_query_definition(QueryDefinition {
+        query_definition_id: id.clone(),
+        name: name.clone(),
+        query_string: query.clone(),
+        log_group_names: log_groups.clone(),
+        last_modified: 0,
+    });
 }

@@ -357,6 +357,7 @@ mod tests {
             event_sources: Vec::new(),
             log_groups: Vec::new(),
             metric_filters: Vec::new(),
+            query_definitions: Vec::new(),
             alarms: Vec::new(),
             outputs: BTreeMap::new(),
             ignored: Vec::new(),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 pub use ast::Source;
-pub use discover::Owner;
+pub use discover::{Owner, Pointer, fields};
 pub use error::QueryError;
 pub use exec::{Execution, ExecutionError, Limits};
 pub use results::{Results, Statistics};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::discover;
+use super::discover::Pointer;
 use super::exec::row::Row;
 use super::plan::{Columns, Slot};
 
@@ -53,8 +53,9 @@ pub(super) fn collect(
             .filter_map(|(name, (_, slot))| Some((Arc::clone(name), row.get(*slot).display()?)))
             .collect();
         if let Some(group) = pointer.and_then(|slot| row.get(slot).as_text()) {
-            let (_, id, _) = row.tie;
-            cells.push((Arc::clone(&ptr), discover::pointer(&group, !id)));
+            let (timestamp, id, _) = row.tie;
+            let pointer = Pointer { group: group.into_owned(), timestamp: !timestamp, id: !id };
+            cells.push((Arc::clone(&ptr), pointer.encode()));
         }
         cells
     };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::insights::Event;
+
 /// One log event, as CloudWatch Logs keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
@@ -57,6 +59,19 @@ impl LogEvent {
     #[must_use]
     pub fn event_id(&self) -> String {
         digits(self.key())
+    }
+}
+
+impl<'a> From<&'a LogEvent> for Event<'a> {
+    fn from(event: &'a LogEvent) -> Self {
+        Self {
+            group: &event.group,
+            stream: &event.stream,
+            timestamp: event.timestamp,
+            ingestion: event.ingestion,
+            id: event.id,
+            message: &event.message,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every group has a lock of its own. Events stand in the order of their timestamps, so that a
 //! minute out of a day costs by the minute; late ones find their place.
 
+mod definition;
 mod disk;
 mod event;
 mod group;
@@ -20,6 +21,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::broadcast;
 
+pub(crate) use self::definition::Definitions;
+pub use self::definition::QueryDefinition;
 pub use self::disk::OpenError;
 use self::disk::{Content, Disk};
 pub use self::event::LogEvent;
@@ -55,6 +58,7 @@ struct Inner {
     counters: Counters,
     clock: Arc<dyn Clock>,
     intake: Intake,
+    definitions: Definitions,
     disk: Option<Disk>,
     /// When events that were too old were last looked for.
     expired_at: AtomicI64,
@@ -112,6 +116,7 @@ impl LogStore {
             },
             clock,
             intake: Intake { metrics, ledger: Ledger::default() },
+            definitions: Definitions::default(),
             disk,
             expired_at: AtomicI64::new(i64::MIN),
         };
@@ -203,6 +208,19 @@ impl LogStore {
             part = chunk.rest;
         }
         ControlFlow::Continue(())
+    }
+
+    /// The first and the last time of a group's events in a range; `None` when there are none.
+    pub(crate) fn span(&self, group: &str, from_ms: i64, to_ms: i64) -> Option<(i64, i64)> {
+        let end = |order| {
+            let mut found = None;
+            let _ = self.read(group, (first_of(from_ms), last_of(to_ms)), order, &mut |event| {
+                found = Some(event.timestamp);
+                ControlFlow::Break(())
+            });
+            found
+        };
+        Some((end(Order::Forward)?, end(Order::Backward)?))
     }
 
     /// A group's events in the order of time; empty when there is no such group.

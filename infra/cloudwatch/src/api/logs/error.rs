@@ -1,9 +1,10 @@
 //! Errors as CloudWatch Logs answers them.
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::filter::PatternError;
+use crate::insights::QueryError;
 use crate::logs::StoreError;
 
 /// An error's code and words.
@@ -12,11 +13,13 @@ pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     message: String,
+    /// Members besides the words.
+    detail: Option<(&'static str, Value)>,
 }
 
 impl ApiError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into(), detail: None }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -41,6 +44,10 @@ impl ApiError {
         Self::new("LimitExceededException", message)
     }
 
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new("ResourceNotFoundException", message)
+    }
+
     pub(super) fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", message)
     }
@@ -58,7 +65,11 @@ impl ApiError {
         if self.message.is_empty() {
             return json!({ "__type": self.code }).to_string();
         }
-        json!({ "__type": self.code, "message": self.message }).to_string()
+        let mut body = json!({ "__type": self.code, "message": self.message });
+        if let (Some((name, value)), Some(members)) = (&self.detail, body.as_object_mut()) {
+            members.insert((*name).to_owned(), value.clone());
+        }
+        body.to_string()
     }
 }
 
@@ -66,12 +77,25 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::NoGroup | StoreError::NoStream | StoreError::NoFilter => {
-                Self::new("ResourceNotFoundException", error.to_string())
+                Self::not_found(error.to_string())
             }
             StoreError::GroupExists | StoreError::StreamExists => {
                 Self::new("ResourceAlreadyExistsException", error.to_string())
             }
             StoreError::Pattern(error) => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        let detail = json!({
+            "location": { "startCharOffset": error.start, "endCharOffset": error.end },
+            "message": error.message,
+        });
+        Self {
+            detail: Some(("queryCompileError", detail)),
+            ..Self::new("MalformedQueryException", error.message)
         }
     }
 }

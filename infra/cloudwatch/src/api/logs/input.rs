@@ -57,11 +57,16 @@ impl Input {
 
     /// `limit`: from 1 to `most`, which it is when nothing is said.
     pub(super) fn limit(&self, most: usize) -> Result<usize, ApiError> {
-        let Some(limit) = self.typed("limit", Value::as_i64, "a whole number")? else { return Ok(most) };
-        let broken = |rule: &str| ApiError::constraint(&limit.to_string(), "limit", rule);
+        Ok(self.count("limit", most)?.unwrap_or(most))
+    }
+
+    /// A number from 1 to `most`.
+    pub(super) fn count(&self, name: &str, most: usize) -> Result<Option<usize>, ApiError> {
+        let Some(limit) = self.typed(name, Value::as_i64, "a whole number")? else { return Ok(None) };
+        let broken = |rule: &str| ApiError::constraint(&limit.to_string(), name, rule);
         match usize::try_from(limit) {
             Ok(limit) if limit > most => Err(broken(&format!("have value less than or equal to {most}"))),
-            Ok(limit) if limit > 0 => Ok(limit),
+            Ok(limit) if limit > 0 => Ok(Some(limit)),
             _ => Err(broken("have value greater than or equal to 1")),
         }
     }

@@ -1,11 +1,16 @@
 //! CloudWatch Logs: awsJson1.1, `X-Amz-Target: Logs_20140328.{operation}`.
 
+mod definitions;
 mod error;
 mod events;
 mod groups;
 mod input;
 mod metric_filters;
 mod put;
+mod queries;
+#[cfg(test)]
+mod query_tests;
+mod records;
 mod streams;
 mod tags;
 #[cfg(test)]
@@ -18,7 +23,9 @@ use serde_json::Value;
 use self::error::ApiError;
 use self::input::Input;
 use super::Account;
+use crate::insights::Owner;
 use crate::logs::LogStore;
+use crate::queries::Queries;
 
 /// What every operation's target begins with.
 const TARGET: &str = "Logs_20140328.";
@@ -27,22 +34,31 @@ const TARGET: &str = "Logs_20140328.";
 type Operation = fn(&Api, &Input) -> Result<Value, ApiError>;
 
 /// All operations.
-const OPERATIONS: [(&str, Operation); 18] = [
+const OPERATIONS: [(&str, Operation); 27] = [
     ("CreateLogGroup", groups::create),
     ("CreateLogStream", streams::create),
     ("DeleteLogGroup", groups::delete),
     ("DeleteLogStream", streams::delete),
     ("DeleteMetricFilter", metric_filters::delete),
     ("DeleteRetentionPolicy", groups::delete_retention),
+    ("DeleteQueryDefinition", definitions::delete),
     ("DescribeLogGroups", groups::describe),
     ("DescribeLogStreams", streams::describe),
     ("DescribeMetricFilters", metric_filters::describe),
+    ("DescribeQueries", queries::describe),
+    ("DescribeQueryDefinitions", definitions::describe),
     ("FilterLogEvents", events::filter),
     ("GetLogEvents", events::get),
+    ("GetLogGroupFields", records::group_fields),
+    ("GetLogRecord", records::get),
+    ("GetQueryResults", queries::results),
     ("ListTagsForResource", tags::list),
     ("PutLogEvents", put::put),
     ("PutMetricFilter", metric_filters::put),
+    ("PutQueryDefinition", definitions::put),
     ("PutRetentionPolicy", groups::put_retention),
+    ("StartQuery", queries::start),
+    ("StopQuery", queries::stop),
     ("TagResource", tags::tag),
     ("TestMetricFilter", metric_filters::test),
     ("UntagResource", tags::untag),
@@ -53,13 +69,14 @@ const OPERATIONS: [(&str, Operation); 18] = [
 pub struct Api {
     logs: LogStore,
     account: Account,
+    queries: Queries,
 }
 
 impl Api {
     /// The API of a store; `account` is for ARNs.
     #[must_use]
-    pub const fn new(logs: LogStore, account: Account) -> Self {
-        Self { logs, account }
+    pub fn new(logs: LogStore, account: Account) -> Self {
+        Self { logs, account, queries: Queries::default() }
     }
 
     /// Answers one call. It runs on a thread for blocking work: a search may be long, and an event
@@ -74,6 +91,10 @@ impl Api {
         let work = move || Input::parse(&body).and_then(|input| operation(&api, &input));
         let done = tokio::task::spawn_blocking(work).await;
         answer(done.unwrap_or_else(|_| Err(ApiError::unavailable("The call was not finished."))))
+    }
+
+    fn owner(&self) -> Owner {
+        Owner { account: self.account.id.clone(), region: self.account.region.clone() }
     }
 
     /// `arn:aws:logs:us-east-1:123456789012:log-group:{name}`

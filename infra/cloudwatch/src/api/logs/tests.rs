@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::metrics::MetricStore;
 
 /// 2026-09-25T09:20:12Z.
-const NOW: i64 = 1_790_328_012_000;
+pub(super) const NOW: i64 = 1_790_328_012_000;
 
 #[derive(Debug)]
 struct At;
@@ -20,7 +20,7 @@ impl Clock for At {
     }
 }
 
-fn api() -> Api {
+pub(super) fn api() -> Api {
     let account = Account {
         partition: "aws".to_owned(),
         region: "us-east-1".to_owned(),
@@ -30,14 +30,14 @@ fn api() -> Api {
 }
 
 /// An API with the group `g` and its stream `s`.
-fn prepared() -> Api {
+pub(super) fn prepared() -> Api {
     let api = api();
     api.logs.create_group("g").unwrap();
     api.logs.create_stream("g", "s").unwrap();
     api
 }
 
-async fn send(api: &Api, operation: &str, body: String) -> (u16, Value) {
+pub(super) async fn send(api: &Api, operation: &str, body: String) -> (u16, Value) {
     let request = http::Request::post("/").header("x-amz-target", format!("{TARGET}{operation}"));
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let response = api.call(&parts, Bytes::from(body)).await;
@@ -47,19 +47,19 @@ async fn send(api: &Api, operation: &str, body: String) -> (u16, Value) {
 }
 
 /// The answer of a call that is taken.
-async fn call(api: &Api, operation: &str, input: Value) -> Value {
+pub(super) async fn call(api: &Api, operation: &str, input: Value) -> Value {
     let (status, value) = send(api, operation, input.to_string()).await;
     assert_eq!(status, 200, "{operation}: {value}");
     value
 }
 
 /// A call that is refused, with its code and words.
-async fn refuse(api: &Api, operation: &str, input: Value, code: &str, message: &str) {
+pub(super) async fn refuse(api: &Api, operation: &str, input: Value, code: &str, message: &str) {
     let (status, value) = send(api, operation, input.to_string()).await;
     assert_eq!((status, value), (400, json!({ "__type": code, "message": message })), "{operation}");
 }
 
-fn put_of(events: &[(i64, &str)]) -> Value {
+pub(super) fn put_of(events: &[(i64, &str)]) -> Value {
     let events: Vec<_> =
         events.iter().map(|(at, message)| json!({ "timestamp": at, "message": message })).collect();
     json!({ "logGroupName": "g", "logStreamName": "s", "logEvents": events })

@@ -61,6 +61,11 @@ impl LambdaField {
     }
 }
 
+/// All that a line has, with their names.
+pub(super) fn all(message: &str) -> impl Iterator<Item = (&'static str, String)> {
+    FIELDS.iter().filter_map(move |(name, field)| Some((*name, field.read(message).display()?)))
+}
+
 fn word_after<'a>(message: &'a str, label: &str) -> Option<&'a str> {
     let (_, rest) = message.split_once(label)?;
     rest.split_ascii_whitespace().next()

@@ -1,5 +1,6 @@
 //! From an event to the fields that a query names: system fields, Lambda's, and those of JSON.
 
+mod all;
 mod lambda;
 mod paths;
 mod pointer;
@@ -8,9 +9,13 @@ use std::borrow::Cow;
 
 use super::Event;
 use super::value::Value;
+pub use all::fields;
 use lambda::LambdaField;
 use paths::Paths;
-pub(super) use pointer::encode as pointer;
+pub use pointer::Pointer;
+
+/// Fields that are discovered in one event, in the order of the text (quota of Logs Insights).
+const MOST_FIELDS: usize = 200;
 
 /// What is read from an event, and the slots that it goes to.
 #[derive(Debug, Clone, Default)]

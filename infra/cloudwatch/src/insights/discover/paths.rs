@@ -3,11 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::MOST_FIELDS;
 use crate::insights::json::{Cursor, DEEPEST, Next};
 use crate::insights::value::Value;
-
-/// Fields that are discovered in one event, in the order of the text (quota of Logs Insights).
-const MOST_FIELDS: usize = 200;
 
 /// Where the wanted names are in a JSON text.
 #[derive(Debug, Clone, Default)]
