@@ -48,6 +48,7 @@ pub(crate) fn app(function: Function) -> App {
         event_sources: Vec::new(),
         log_groups: Vec::new(),
         metric_filters: Vec::new(),
+        query_definitions: Vec::new(),
         alarms: Vec::new(),
         outputs: BTreeMap::new(),
         ignored: Vec::new(),
