@@ -7,7 +7,9 @@ use clap::{Parser, ValueEnum};
 use local::Fault;
 
 use crate::metrics::MetricsOptions;
+use crate::query::QueryOptions;
 use crate::tail::TailOptions;
+use crate::trace::TraceOptions;
 
 /// Runs a SAM WebSocket application on this machine: API Gateway, Lambda and DynamoDB from the
 /// template that deploys it.
@@ -43,6 +45,13 @@ pub(crate) enum Subcommand {
     #[command(after_help = "Examples:\n  switchboard metrics --local\n  \
         switchboard metrics MessageCount --dimensions Stage=prod --stat Sum --since 3h")]
     Metrics(MetricsOptions),
+    /// Ask the logs in the language of CloudWatch Logs Insights.
+    #[command(after_help = "Examples:\n  switchboard query --local 'stats count(*) by routeKey, status'\n  \
+        switchboard query --saved errors --since 1d --csv")]
+    Query(QueryOptions),
+    /// Show one connection's whole life: its lines in the access log and in the functions' logs.
+    #[command(after_help = "Example:\n  switchboard trace --local L0SM9cOFvHcCIhw=")]
+    Trace(TraceOptions),
 }
 
 /// Which template, with which parameters.

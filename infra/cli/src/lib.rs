@@ -2,12 +2,15 @@
 //! sentence when something is wrong. Exit status: 0 done, 1 failed, 2 bad usage (clap's own).
 
 mod args;
+mod chart;
 mod check;
 mod endpoint;
 mod metrics;
 mod project;
+mod query;
 mod short;
 mod tail;
+mod trace;
 mod up;
 
 use std::io::Write;
@@ -27,6 +30,10 @@ enum CommandError {
     Tail(#[from] tail::TailError),
     #[error(transparent)]
     Metrics(#[from] metrics::MetricsError),
+    #[error(transparent)]
+    Query(#[from] query::QueryError),
+    #[error(transparent)]
+    Trace(#[from] trace::TraceError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -39,6 +46,8 @@ pub fn run(args: Args) -> ExitCode {
         Subcommand::Check(options) => check::run(&options),
         Subcommand::Tail(options) => tail::run(&options).map_err(CommandError::from),
         Subcommand::Metrics(options) => metrics::run(&options),
+        Subcommand::Query(options) => query::run(&options).map_err(CommandError::from),
+        Subcommand::Trace(options) => trace::run(&options).map_err(CommandError::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

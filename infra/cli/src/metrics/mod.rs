@@ -1,6 +1,5 @@
 //! `switchboard metrics`: what CloudWatch has of metrics, as tables and charts.
 
-mod chart;
 mod read;
 mod show;
 

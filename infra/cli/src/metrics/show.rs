@@ -7,8 +7,8 @@ use comfy_table::{CellAlignment, Table};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::chart;
 use super::read::{Measured, Metric, Span, Total};
+use crate::chart;
 
 /// Cells of the longest bar.
 const BAR: usize = 40;

@@ -8,7 +8,7 @@ use super::{TailError, refused};
 const MAX_GROUPS: usize = 50;
 
 /// The groups that the names mean; all when there are no names.
-pub(super) async fn find(client: &Client, names: &[String]) -> Result<Vec<String>, TailError> {
+pub(crate) async fn find(client: &Client, names: &[String]) -> Result<Vec<String>, TailError> {
     let mut pages = client.describe_log_groups().into_paginator().items().send();
     let mut known = Vec::new();
     while let Some(group) = pages.next().await {

@@ -1,8 +1,8 @@
 //! `switchboard tail`: log lines as they come, of AWS or of the local AWS.
 
-mod groups;
-mod poll;
-mod show;
+pub(crate) mod groups;
+pub(crate) mod poll;
+pub(crate) mod show;
 
 use std::io;
 use std::time::Duration;
@@ -79,9 +79,16 @@ pub(crate) fn run(options: &TailOptions) -> Result<(), TailError> {
         }
     });
     match shown {
-        // Whoever reads has seen enough.
-        Err(TailError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(TailError::Output(error)) => printed(Err(error)),
         shown => shown,
+    }
+}
+
+/// Takes the outcome of writing. When nobody reads any more, whoever did has seen enough.
+pub(crate) fn printed(written: io::Result<()>) -> Result<(), TailError> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(TailError::Output),
     }
 }
 
@@ -116,7 +123,7 @@ fn millis(now: Timestamp, ago: Duration) -> i64 {
 }
 
 /// What AWS said when it refused a call, or why it cannot be reached, as a sentence.
-fn refused(error: &(impl ProvideErrorMetadata + std::error::Error)) -> TailError {
+pub(crate) fn refused(error: &(impl ProvideErrorMetadata + std::error::Error)) -> TailError {
     if let Some(code) = error.code() {
         return TailError::Refused(format!("{}: {}", code, error.message().unwrap_or("no more is said")));
     }
@@ -130,7 +137,7 @@ fn refused(error: &(impl ProvideErrorMetadata + std::error::Error)) -> TailError
     TailError::Refused(format!("CloudWatch Logs does not answer: {text}"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a number with s, m, h or d, such as 10m".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
     let seconds = match unit {

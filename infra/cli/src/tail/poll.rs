@@ -15,24 +15,24 @@ const LATE_MS: i64 = 30_000;
 
 /// An event with its group.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) group: String,
-    pub(super) event: FilteredLogEvent,
+pub(crate) struct Line {
+    pub(crate) group: String,
+    pub(crate) event: FilteredLogEvent,
 }
 
 impl Line {
-    pub(super) fn timestamp(&self) -> i64 {
+    pub(crate) fn timestamp(&self) -> i64 {
         self.event.timestamp().unwrap_or_default()
     }
 
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.event.message().unwrap_or_default()
     }
 }
 
 /// Asks for what is new.
 #[derive(Debug)]
-pub(super) struct Poll {
+pub(crate) struct Poll {
     client: Client,
     filter: Option<String>,
     /// From when on each group is asked.
@@ -42,13 +42,13 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub(super) fn new(client: Client, groups: Vec<String>, filter: Option<String>, since: i64) -> Self {
+    pub(crate) fn new(client: Client, groups: Vec<String>, filter: Option<String>, since: i64) -> Self {
         let groups = groups.into_iter().map(|group| (group, since)).collect();
         Self { client, filter, groups, seen: HashMap::new() }
     }
 
     /// Events of all groups that were not there before, in the order of time.
-    pub(super) async fn new_events(&mut self) -> Result<Vec<Line>, TailError> {
+    pub(crate) async fn new_events(&mut self) -> Result<Vec<Line>, TailError> {
         let mut lines = Vec::new();
         for (group, from) in &mut self.groups {
             let call = self.client.filter_log_events().log_group_name(group.as_str()).start_time(*from);

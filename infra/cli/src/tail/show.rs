@@ -13,12 +13,12 @@ use super::poll::Line;
 use crate::short;
 
 /// Shows lines.
-pub(super) struct Screen {
-    pub(super) json: bool,
+pub(crate) struct Screen {
+    pub(crate) json: bool,
 }
 
 impl Screen {
-    pub(super) fn print(&self, lines: &[Line]) -> io::Result<()> {
+    pub(crate) fn print(&self, lines: &[Line]) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for line in lines {
             if self.json {
@@ -62,7 +62,7 @@ fn event(line: &Line) -> LogEvent {
 }
 
 /// What is wrong with the metrics in lines.
-pub(super) fn faults(lines: &[Line]) -> Vec<Entry> {
+pub(crate) fn faults(lines: &[Line]) -> Vec<Entry> {
     let ledger = Ledger::default();
     for line in lines {
         let event = event(line);
@@ -74,7 +74,7 @@ pub(super) fn faults(lines: &[Line]) -> Vec<Entry> {
     ledger.since(0)
 }
 
-pub(super) fn print_faults(faults: &[Entry], as_json: bool) -> io::Result<()> {
+pub(crate) fn print_faults(faults: &[Entry], as_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if as_json {
         for fault in faults {

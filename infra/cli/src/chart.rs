@@ -8,7 +8,7 @@ const WIDTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█
 
 /// One column a value; where there is none, the line is empty. Heights are from zero, or from the
 /// smallest value when one is below it.
-pub(super) fn sparkline(values: &[Option<f64>]) -> String {
+pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
     let known = || values.iter().copied().flatten();
     let low = known().fold(0.0, f64::min);
     let high = known().fold(0.0, f64::max);
@@ -20,7 +20,7 @@ pub(super) fn sparkline(values: &[Option<f64>]) -> String {
 }
 
 /// A bar as long as the value is beside the largest one, which is `width` cells long.
-pub(super) fn bar(value: f64, largest: f64, width: usize) -> String {
+pub(crate) fn bar(value: f64, largest: f64, width: usize) -> String {
     let eighths = eighths(value / largest, width);
     let (full, rest) = (eighths / 8, eighths % 8);
     let mut bar = "█".repeat(full);
