@@ -192,6 +192,12 @@ Resources:
       LogGroupName: !Ref Log
       FilterPattern: CONNECT
       MetricTransformations: [{MetricName: Connects, MetricNamespace: N, MetricValue: "1"}]
+  Saved:
+    Type: AWS::Logs::QueryDefinition
+    Properties:
+      Name: queries/connects
+      LogGroupNames: [!Ref Log]
+      QueryString: filter @message like / CONNECT/ | stats count(*) as connects
   Api:
     Type: AWS::ApiGatewayV2::Api
     Properties: {Name: a, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}
@@ -234,6 +240,45 @@ fn tail_shows_the_lines_of_the_up_of_its_folder() {
     assert!(String::from_utf8(faults.stdout).unwrap().starts_with("Nothing is wrong"));
     assert_eq!(up.stop(Signal::TERM), Some(0));
     assert_eq!(here(&tail).output().unwrap().status.code(), Some(1), "the address was taken back");
+}
+
+#[test]
+fn query_and_trace_ask_the_up_of_their_folder() {
+    let template = temporary("query", LOGGED);
+    let folder = template.parent().unwrap().to_owned();
+    let template = ["--template", template.to_str().unwrap()];
+    let here = |arguments: &[&str]| {
+        let mut command = switchboard(arguments);
+        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
+        command
+    };
+    let output = |arguments: &[&str]| {
+        let Output { status, stdout, stderr } = here(arguments).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &template].concat()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    drop(runtime.block_on(Socket::open(up.text("websocket"))));
+    let query = "parse '* *' as id, event | filter event = 'CONNECT' | stats count(*) as c by bin(1h)";
+    let (code, csv, errors) = output(&["query", "--local", query, "--csv"]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    assert!(csv.starts_with("bin(1h),c\n") && csv.ends_with(":00:00.000,1\n"), "{csv}");
+    let (_, json, _) = output(&["query", "--local", query, "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["c"], "1");
+    let (_, table, _) = output(&["query", "--local", query]);
+    assert!(table.contains("█") && table.contains("1 row; 1 of "), "{table}");
+    let (code, _, errors) = output(&["query", "--local", "fields a | sotr b"]);
+    let expected =
+        "error: unknown command 'sotr', did you mean 'sort'?\n  fields a | sotr b\n             ^^^^\n";
+    assert_eq!((code, errors.as_str()), (Some(1), expected));
+    let (_, _, errors) = output(&["query", "--local", "--saved", "none"]);
+    assert_eq!(errors, "error: no saved query is named `none`; there are: queries/connects\n");
+    let (_, saved, _) = output(&["query", "--local", "--saved", "connects", "--csv"]);
+    assert_eq!(saved, "connects\n1\n");
+    let (code, _, errors) = output(&["trace", "--local", "nobody="]);
+    assert_eq!(code, Some(1));
+    assert!(errors.starts_with("error: no log line of that time has the connection nobody="), "{errors}");
+    assert_eq!(up.stop(Signal::TERM), Some(0));
 }
 
 #[test]
