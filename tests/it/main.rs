@@ -18,6 +18,7 @@ mod lambda_host;
 mod logs;
 mod metrics;
 mod programs;
+mod queries;
 mod quotas;
 mod readme;
 mod runtime_api;
