@@ -282,6 +282,38 @@ fn query_and_trace_ask_the_up_of_their_folder() {
 }
 
 #[test]
+fn trace_shows_the_lines_of_one_connection() {
+    let format = r#"Format: '{"requestId":"$context.requestId","eventType":"$context.eventType","connectionId":"$context.connectionId"}'"#;
+    let text = LOGGED
+        .replace("{DestinationArn: !GetAtt Log.Arn, Format: $context.requestId $context.eventType}", "")
+        + &format!("        DestinationArn: !GetAtt Log.Arn\n        {format}\n");
+    let template = temporary("trace", &text);
+    let folder = template.parent().unwrap().to_owned();
+    let here = |arguments: &[&str]| {
+        let mut command = switchboard(arguments);
+        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
+        command
+    };
+    let template = ["--template", template.to_str().unwrap()];
+    let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &template].concat()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _open = [(); 2].map(|()| runtime.block_on(Socket::open(up.text("websocket"))));
+    let lines = |arguments: &[&str]| {
+        let output = here(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = lines(&["tail", "--local", "--no-follow", "--json"]);
+    let line: Value = serde_json::from_str(&all[0]).unwrap();
+    let message: Value = serde_json::from_str(line["message"].as_str().unwrap()).unwrap();
+    let id = message["connectionId"].as_str().unwrap();
+    assert_eq!(lines(&["trace", "--local", "--json", id]), [all[0].clone()]);
+    let short = lines(&["trace", "--local", id]);
+    assert!(matches!(short.as_slice(), [one] if one.contains("CONNECT") && one.ends_with(id)), "{short:?}");
+    assert_eq!(up.stop(Signal::TERM), Some(0));
+}
+
+#[test]
 fn check_tells_what_would_run() {
     let output = switchboard(&["check"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
