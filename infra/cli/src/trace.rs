@@ -15,7 +15,7 @@ use crate::tail::{self, TailError};
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct TraceOptions {
     /// The connection's id.
-    #[arg(value_name = "CONNECTION_ID", value_parser = connection_id)]
+    #[arg(value_name = "CONNECTION_ID", value_parser = connection_id, allow_hyphen_values = true)]
     connection_id: String,
     /// A log group by its name or a part of it; can be given many times [default: all].
     #[arg(long = "group", value_name = "GROUP")]
@@ -77,5 +77,18 @@ mod tests {
     fn ids_have_no_quotes_and_no_wildcards() {
         assert!(connection_id("L0SM9cOFvHcCIhw=").is_ok() && connection_id("a-b_c/d+e").is_ok());
         assert!(connection_id("").is_err() && connection_id("*").is_err() && connection_id("a\"b").is_err());
+    }
+
+    #[test]
+    fn an_id_may_begin_with_a_hyphen() {
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            options: TraceOptions,
+        }
+        for arguments in [["trace", "--json", "-0SM9cOFvHcCIhw="], ["trace", "-0SM9cOFvHcCIhw=", "--json"]] {
+            let parsed = <Alone as clap::Parser>::try_parse_from(arguments).unwrap().options;
+            assert_eq!((parsed.connection_id.as_str(), parsed.json), ("-0SM9cOFvHcCIhw=", true));
+        }
     }
 }
