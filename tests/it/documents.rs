@@ -74,15 +74,28 @@ async fn ask(client: &mut Socket, id: u32, command: &str) {
     while !client.text().await.contains(&format!("\"id\":{id},")) {}
 }
 
+fn of(lines: &[Value], event: &str) -> Vec<Value> {
+    lines.iter().filter(|line| line["eventType"] == event).cloned().collect()
+}
+
+/// Asks, and waits until the invocation has ended: its reply may come before that, and the next frame would
+/// meet what it still does, in another environment.
+async fn settled(stack: &Stack, client: &mut Socket, id: u32, command: &str) {
+    let frames = |lines: &[Value]| of(lines, "MESSAGE").len();
+    let before = frames(&stack.logs().lines("/aws/lambda"));
+    ask(client, id, command).await;
+    stack.logs().wait("/aws/lambda", |lines| (frames(lines) > before).then_some(())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_units_of_every_operation_are_those_of_the_table() {
     let namespaces = NAMESPACES.replace('\n', "");
     let stack =
         Stack::with(Options { parameters: vec![("Namespaces", namespaces)], ..Options::default() }).await;
     let mut first = stack.connect().await;
-    ask(&mut first, 1, r#""connect":{}"#).await;
-    ask(&mut first, 2, r#""publish":{"channel":"log:1","data":1}"#).await;
-    ask(&mut first, 3, r#""publish":{"channel":"queue:1","data":1}"#).await;
+    settled(&stack, &mut first, 1, r#""connect":{}"#).await;
+    settled(&stack, &mut first, 2, r#""publish":{"channel":"log:1","data":1}"#).await;
+    settled(&stack, &mut first, 3, r#""publish":{"channel":"queue:1","data":1}"#).await;
     first.close(None).await;
 
     let mut client = stack.connect().await;
@@ -99,22 +112,20 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
         ("`unsubscribe` from `queue`", r#""unsubscribe":{"channel":"queue:1"}"#),
     ];
     for (id, (_, command)) in (1..).zip(commands) {
-        ask(&mut client, id, command).await;
+        settled(&stack, &mut client, id, command).await;
     }
     client.close(None).await;
 
     let two_lives = |lines: &[Value]| (lines.len() == 2 * 2 + 3 + commands.len()).then(|| lines.to_vec());
     let lines = stack.logs().wait("/aws/lambda", two_lives).await;
-    let of =
-        |event: &str| lines.iter().filter(|line| line["eventType"] == event).cloned().collect::<Vec<_>>();
     let units = |operation: &str, line: &Value| {
         let number = |name: &str| line[name].as_f64().unwrap().to_string();
         vec![operation.to_owned(), number("WriteUnits"), number("ReadUnits")]
     };
-    let mut measured = vec![units("`$connect`", of("CONNECT").last().unwrap())];
-    let frames = of("MESSAGE").split_off(3);
+    let mut measured = vec![units("`$connect`", of(&lines, "CONNECT").last().unwrap())];
+    let frames = of(&lines, "MESSAGE").split_off(3);
     measured.extend(commands.iter().zip(&frames).map(|((operation, _), line)| units(operation, line)));
-    measured.push(units("`$disconnect` with one channel", of("DISCONNECT").last().unwrap()));
+    measured.push(units("`$disconnect` with one channel", of(&lines, "DISCONNECT").last().unwrap()));
     let table = rows(&document("COST.md"));
     let table: Vec<_> = table.into_iter().skip(1).take(measured.len()).collect();
     assert_eq!(measured, table);
