@@ -95,6 +95,10 @@ fn shown(target: &Target) -> String {
     match target {
         Target::Function(function) => format!("function {function}"),
         Target::Mock(_) => "the gateway itself (MOCK)".to_owned(),
+        Target::ByStage(targets) => {
+            let of_stage = |(stage, target)| format!("{} in stage {stage}", shown(target));
+            targets.iter().map(of_stage).collect::<Vec<_>>().join("; ")
+        }
         Target::Unsupported(reason) => format!("not run: {reason}"),
     }
 }

@@ -41,11 +41,19 @@ fn meant<'a>(url: &str, endpoints: &'a [Endpoint]) -> Option<&'a Endpoint> {
 
 /// Whether an API calls a function: for a route, or as its authorizer.
 fn calls(api: &WebSocketApi, function: &str) -> bool {
-    let is_it = |target: &Target| matches!(target, Target::Function(id) if id == function);
+    let is_it = |target: &Target| names(target, function);
     api.routes.values().any(|Route { integration, authorization, .. }| {
         integration.as_ref().is_some_and(|integration| is_it(&integration.target))
             || matches!(authorization, Authorization::Custom(authorizer) if is_it(&authorizer.target))
     })
+}
+
+fn names(target: &Target, function: &str) -> bool {
+    match target {
+        Target::Function(id) => id == function,
+        Target::ByStage(targets) => targets.values().any(|target| names(target, function)),
+        Target::Mock(_) | Target::Unsupported(_) => false,
+    }
 }
 
 #[cfg(test)]

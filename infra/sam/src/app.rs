@@ -139,9 +139,22 @@ pub enum Target {
     Function(String),
     /// `MOCK`: the gateway answers by itself.
     Mock(Mock),
+    /// `AWS_PROXY` to a function that the stage's variables name, by the stages' names.
+    ByStage(BTreeMap<String, Target>),
     /// Anything that the local AWS does not call yet, with the reason in words; the route
     /// answers as AWS does for a broken integration.
     Unsupported(String),
+}
+
+impl Target {
+    /// What is called in one of the API's stages.
+    #[must_use]
+    pub fn in_stage(&self, stage: &str) -> &Self {
+        match self {
+            Self::ByStage(targets) => targets.get(stage).unwrap_or(self),
+            _ => self,
+        }
+    }
 }
 
 /// A `MOCK` integration: its request template says the status, and the integration response of that

@@ -128,11 +128,11 @@ impl Asking<'_> {
             tracing::warn!(authorizer = self.authorizer.name, reason, "the authorizer failed");
             error
         };
-        let function = match &self.authorizer.target {
+        let function = match self.authorizer.target.in_stage(&self.connection.stage.name) {
             Target::Function(function) => function,
             Target::Unsupported(reason) => return Err(failed(GatewayError::AuthorizerFailed, reason)),
-            Target::Mock(_) => {
-                return Err(failed(GatewayError::AuthorizerFailed, "a mock authorizes nobody"));
+            Target::Mock(_) | Target::ByStage(_) => {
+                return Err(failed(GatewayError::AuthorizerFailed, "its target is no function"));
             }
         };
         let invocation = self.invoke.invoke(function, Bytes::from(event.to_json()));

@@ -45,6 +45,11 @@ impl Event<'_> {
         if let Kind::Message { body, .. } = self.kind { body } else { "" }
     }
 
+    /// The name of the stage that the connection is on.
+    pub(crate) fn stage(&self) -> &str {
+        &self.connection.stage.name
+    }
+
     /// The event as JSON.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         // Names and texts are written, and they cannot fail.

@@ -57,7 +57,7 @@ pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Event<'_>) 
     let Some(integration) = &route.integration else {
         return unavailable("the route has no target");
     };
-    let function = match &integration.target {
+    let function = match integration.target.in_stage(event.stage()) {
         Target::Function(logical_id) => logical_id,
         Target::Mock(mock) => {
             return match mock::answer(mock, event.body(), &|| event.context()) {
@@ -66,6 +66,7 @@ pub(crate) async fn call(invoke: &dyn Invoke, route: &Route, event: &Event<'_>) 
             };
         }
         Target::Unsupported(reason) => return unavailable(reason),
+        Target::ByStage(_) => return unavailable("the API has no such stage"),
     };
     let started = Instant::now();
     let answer = invoke_within(invoke, function, event, integration.timeout).await;

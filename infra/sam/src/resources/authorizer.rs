@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::integration;
+use super::integration::{self, StageVariables};
 use crate::app::{Authorization, Authorizer, Function, IdentitySource};
 use crate::properties::Properties;
 
@@ -28,7 +28,11 @@ const REFUSED: [&str; 4] = [
     "JwtConfiguration",
 ];
 
-pub(super) fn read(properties: &Properties<'_>, functions: &BTreeMap<String, Function>) -> Authorizer {
+pub(super) fn read(
+    properties: &Properties<'_>,
+    functions: &BTreeMap<String, Function>,
+    stages: &StageVariables,
+) -> Authorizer {
     properties.check_names(&MEMBERS);
     for name in REFUSED {
         if let Some(value) = properties.get(name) {
@@ -46,7 +50,7 @@ pub(super) fn read(properties: &Properties<'_>, functions: &BTreeMap<String, Fun
     let uri = properties.required_text("AuthorizerUri");
     Authorizer {
         name: properties.required_text("Name"),
-        target: integration::function("AuthorizerUri", &uri, functions),
+        target: integration::function_by_stage("AuthorizerUri", &uri, functions, stages),
         identity_sources: identity_sources(properties),
     }
 }

@@ -31,10 +31,17 @@ pub(super) const MEMBERS: [&str; 18] = [
 /// API Gateway's longest wait for a WebSocket integration, and the one when none is set.
 const LONGEST_MILLIS: u32 = 29_000;
 
+/// How a stage variable begins in a URI.
+const VARIABLE: &str = "${stageVariables.";
+
+/// The variables of each of an API's stages, by the stages' names.
+pub(super) type StageVariables = BTreeMap<String, BTreeMap<String, String>>;
+
 /// Reads an integration. `responses` are its integration responses.
 pub(super) fn read(
     properties: &Properties<'_>,
     functions: &BTreeMap<String, Function>,
+    stages: &StageVariables,
     responses: &[Properties<'_>],
 ) -> Integration {
     properties.check_names(&MEMBERS);
@@ -43,7 +50,7 @@ pub(super) fn read(
     let kind = properties.one_of("IntegrationType", &kinds).unwrap_or_default();
     let millis = properties.number("TimeoutInMillis", 50..=LONGEST_MILLIS).unwrap_or(LONGEST_MILLIS);
     let target = match kind.as_str() {
-        "AWS_PROXY" => proxy_target(properties, functions),
+        "AWS_PROXY" => proxy_target(properties, functions, stages),
         "MOCK" => mock::target(properties, responses),
         _ => Target::Unsupported(format!(
             "an integration of type {kind} is not run locally, only AWS_PROXY and MOCK are"
@@ -52,7 +59,11 @@ pub(super) fn read(
     Integration { target, timeout: Duration::from_millis(u64::from(millis)) }
 }
 
-fn proxy_target(properties: &Properties<'_>, functions: &BTreeMap<String, Function>) -> Target {
+fn proxy_target(
+    properties: &Properties<'_>,
+    functions: &BTreeMap<String, Function>,
+    stages: &StageVariables,
+) -> Target {
     let uri = properties.required_text("IntegrationUri");
     let method = properties.text("IntegrationMethod").unwrap_or_else(|| "POST".to_owned());
     if method != "POST" {
@@ -62,7 +73,38 @@ fn proxy_target(properties: &Properties<'_>, functions: &BTreeMap<String, Functi
         let reason = "an integration with a ContentHandlingStrategy is not run locally yet";
         return Target::Unsupported(reason.to_owned());
     }
-    function("IntegrationUri", &uri, functions)
+    function_by_stage("IntegrationUri", &uri, functions, stages)
+}
+
+/// The function that a property names by a URI in which variables of the stage may stand.
+pub(super) fn function_by_stage(
+    property: &str,
+    uri: &str,
+    functions: &BTreeMap<String, Function>,
+    stages: &StageVariables,
+) -> Target {
+    if !uri.contains(VARIABLE) {
+        return function(property, uri, functions);
+    }
+    let in_stage = |variables| function(property, &with_variables(uri, variables), functions);
+    Target::ByStage(stages.iter().map(|(stage, variables)| (stage.clone(), in_stage(variables))).collect())
+}
+
+/// An integration's URI with the variables of one stage ("Use stage variables": a part of the URI, as the
+/// function's name or its alias). A variable that the stage does not have is empty.
+fn with_variables(uri: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut parts = uri.split(VARIABLE);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}') {
+            Some((name, rest)) => {
+                text.push_str(variables.get(name).map_or("", String::as_str));
+                text.push_str(rest);
+            }
+            None => text.push_str(part),
+        }
+    }
+    text
 }
 
 /// The function that a property names by the URI of its invocation.
@@ -98,7 +140,7 @@ fn function_name(uri: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::function_name;
+    use super::*;
 
     fn check(function: &str, expected: Option<&str>) {
         let uri =
@@ -110,10 +152,6 @@ mod tests {
     fn a_function_is_named_by_its_arn_with_or_without_a_qualifier() {
         check("arn:aws:lambda:eu-west-1:123456789012:function:chat", Some("chat"));
         check("arn:aws:lambda:eu-west-1:123456789012:function:chat:live", Some("chat"));
-        check(
-            "arn:aws:lambda:eu-west-1:123456789012:function:${stageVariables.f}",
-            Some("${stageVariables.f}"),
-        );
         check("chat", None);
         assert_eq!(function_name("arn:aws:lambda:eu-west-1:123456789012:function:chat"), None);
         assert_eq!(function_name("https://example.com/functions/a/invocations"), None);

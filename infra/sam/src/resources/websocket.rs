@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api_key::{self, Grant};
+use super::integration::StageVariables;
 use super::{Created, access_log, authorizer, integration, model, permission, route_settings};
 use crate::app::{ApiKey, Authorizer, Function, Integration, Route, Stage, WebSocketApi};
 use crate::identity;
@@ -135,16 +136,22 @@ impl<'a> Reader<'a, '_> {
     /// The integrations by the id that routes name.
     fn integrations(&mut self) -> BTreeMap<String, Integration> {
         let mut integrations = BTreeMap::new();
+        let stages = self.stage_variables();
         let mut responses = self.integration_responses();
         for (created, properties) in self.parts("AWS::ApiGatewayV2::Integration") {
             let id = identity::reference(self.scope, created.resource, created.resource.at);
             if let Data::Text(id) = id.data {
                 let responses = responses.remove(&id.text).unwrap_or_default();
-                let integration = integration::read(&properties, self.functions, &responses);
+                let integration = integration::read(&properties, self.functions, &stages, &responses);
                 integrations.insert(id.text, integration);
             }
         }
         integrations
+    }
+
+    fn stage_variables(&mut self) -> StageVariables {
+        let stages = self.parts("AWS::ApiGatewayV2::Stage").into_iter();
+        stages.filter_map(|(_, stage)| Some((stage.text("StageName")?, variables(&stage)))).collect()
     }
 
     /// The integration responses by the id of their integration.
@@ -175,8 +182,9 @@ impl<'a> Reader<'a, '_> {
     /// The authorizers by the id that routes name.
     fn authorizers(&mut self) -> BTreeMap<String, Authorizer> {
         let mut authorizers = BTreeMap::new();
+        let stages = self.stage_variables();
         for (created, properties) in self.parts("AWS::ApiGatewayV2::Authorizer") {
-            let authorizer = authorizer::read(&properties, self.functions);
+            let authorizer = authorizer::read(&properties, self.functions, &stages);
             let id = identity::reference(self.scope, created.resource, created.resource.at);
             if let Data::Text(id) = id.data {
                 authorizers.insert(id.text, authorizer);
@@ -224,10 +232,9 @@ impl<'a> Reader<'a, '_> {
             ]);
             let name = properties.required_text("StageName");
             check_stage_name(&properties, &name);
-            let variables = properties.map("StageVariables").map(|variables| variables.variables());
             let stage = Stage {
                 name: name.clone(),
-                variables: variables.unwrap_or_default(),
+                variables: variables(&properties),
                 api_keys: self.api_keys(&name),
                 access_log: access_log::read(&properties),
                 default_route_settings: route_settings::of_all(&properties),
@@ -250,6 +257,10 @@ impl<'a> Reader<'a, '_> {
         }
         keys
     }
+}
+
+fn variables(stage: &Properties<'_>) -> BTreeMap<String, String> {
+    stage.map("StageVariables").map(|variables| variables.variables()).unwrap_or_default()
 }
 
 fn check_route(properties: &Properties<'_>) {

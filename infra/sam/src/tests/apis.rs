@@ -121,6 +121,22 @@ fn routes_have_their_functions_times_and_directions() {
     );
 }
 
+/// `!Sub` leaves `${!stageVariables.f}` to API Gateway.
+#[test]
+fn a_stages_variables_name_the_function() {
+    let text = PLAIN
+        .replace("${Send.Arn}:live", "arn:aws:lambda:eu-west-1:123456789012:function:${!stageVariables.send}")
+        .replace("{table: one}", "{send: switchboard-Send}")
+        + "  Test:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Api, StageName: test, AutoDeploy: true, StageVariables: {send: 'other:live'}}
+";
+    let target = route(&text, "sendMessage").integration.unwrap().target;
+    assert_eq!(*target.in_stage("prod"), Target::Function("Send".to_owned()));
+    let reason = "the function `other` is not part of this template";
+    assert_eq!(*target.in_stage("test"), Target::Unsupported(reason.to_owned()));
+}
+
 #[test]
 fn a_stage_has_its_variables_and_its_access_log() {
     let api = load(PLAIN).apis.remove(0);

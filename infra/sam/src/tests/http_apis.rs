@@ -28,6 +28,7 @@ fn routes(app: &App) -> Vec<String> {
         Target::Function(id) => id.clone(),
         Target::Unsupported(reason) => format!("({reason})"),
         Target::Mock(_) => "mock".to_owned(),
+        Target::ByStage(targets) => format!("{targets:?}"),
     };
     api.routes
         .values()

@@ -22,6 +22,7 @@ fn routes(app: &App) -> Vec<String> {
         let target = match &route.integration.as_ref().unwrap().target {
             Target::Function(function) => function.clone(),
             Target::Mock(_) => "a mock".to_owned(),
+            Target::ByStage(targets) => format!("{targets:?}"),
             Target::Unsupported(reason) => reason.clone(),
         };
         format!("{} {target} {}", route.key, if route.two_way { "two-way" } else { "one-way" })

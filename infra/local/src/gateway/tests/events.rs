@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sam::app::Target;
 use serde_json::{Value, json};
 
 use super::support::{Server, api, play};
@@ -207,6 +208,17 @@ async fn stage_variables_are_in_every_event() {
     for _ in 0..3 {
         assert_eq!(server.event().await["stageVariables"]["k"], "v");
     }
+}
+
+#[tokio::test]
+async fn a_stages_variables_name_the_function() {
+    let mut api = api("$connect ok\n$default echo ->");
+    let integration = api.routes.get_mut("$default").unwrap().integration.as_mut().unwrap();
+    let to = |function: &str| Target::Function(function.to_owned());
+    let targets = [("prod", to("echo")), ("test", to("ok"))];
+    integration.target = Target::ByStage(targets.map(|(stage, target)| (stage.to_owned(), target)).into());
+    let server = Server::with(vec![api]).await;
+    play(&mut server.connect().await, "> x\n< x").await;
 }
 
 #[tokio::test]
