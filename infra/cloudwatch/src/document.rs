@@ -46,6 +46,21 @@ impl Document {
         }
     }
 
+    /// This as a tree of JSON; times are their milliseconds, and numbers that JSON has not are null.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(truth) => (*truth).into(),
+            Self::Int(whole) | Self::Time(whole) => (*whole).into(),
+            Self::Double(number) => (*number).into(),
+            Self::Text(text) => text.as_str().into(),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(members) => {
+                members.iter().map(|(name, value)| (name.clone(), value.to_json())).collect()
+            }
+        }
+    }
+
     /// A tree of JSON as a document.
     pub(crate) fn from_json(json: serde_json::Value) -> Self {
         match json {

@@ -11,3 +11,4 @@ pub mod insights;
 pub mod logs;
 pub mod metrics;
 mod queries;
+mod sqlite;

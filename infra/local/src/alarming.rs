@@ -1,5 +1,7 @@
 //! The template's alarms, and the task that evaluates all alarms.
 
+use std::collections::BTreeSet;
+
 use cloudwatch::alarms::AlarmStore;
 use cloudwatch::api::metrics::Api;
 use cloudwatch::clock::SystemClock;
@@ -26,6 +28,7 @@ impl Drop for Alarming {
 }
 
 /// Makes a template's alarms. Those over other alarms come after them, in whatever order they stand.
+/// Those of an earlier template that this one does not have are deleted, as a deployment does.
 pub(crate) fn declare(cloudwatch: &Api, alarms: &[Alarm]) -> Result<(), StartError> {
     let (mut waiting, metric): (Vec<&Alarm>, Vec<&Alarm>) = alarms.iter().partition(|alarm| alarm.composite);
     for alarm in metric {
@@ -47,6 +50,8 @@ pub(crate) fn declare(cloudwatch: &Api, alarms: &[Alarm]) -> Result<(), StartErr
             return Err(error);
         }
     }
+    let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
+    cloudwatch.keep_declared_alarms(&names);
     Ok(())
 }
 
@@ -55,7 +60,7 @@ fn put(cloudwatch: &Api, alarm: &Alarm) -> Result<(), StartError> {
         alarm: alarm.logical_id.clone(),
         reason: reason.trim_end_matches('.').to_owned(),
     };
-    cloudwatch.put_alarm(alarm.composite, alarm.put.clone()).map_err(refused)
+    cloudwatch.declare_alarm(alarm.composite, alarm.put.clone()).map_err(refused)
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn save(logs: &LogStore, declared: &sam::app::QueryDefinition) {
     if let Err(error) = insights::compile(query) {
         tracing::warn!(logical_id, error = %error, "a saved query of the template does not compile");
     }
-    logs.put_query_definition(QueryDefinition {
+    logs.declare_query_definition(QueryDefinition {
         query_definition_id: id.clone(),
         name: name.clone(),
         query_string: query.clone(),

@@ -111,7 +111,15 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Result<Res
     };
     Ok(match service {
         Service::Logs => front.backends.logs.call(&parts, body).await.map(Body::from),
-        Service::Metrics => front.backends.metrics.call(&parts, &body).map(Body::from),
+        Service::Metrics => {
+            let api = front.backends.metrics.clone();
+            // It may have much to compute, or wait for the disk.
+            let answered = tokio::task::spawn_blocking(move || api.call(&parts, &body)).await;
+            match answered {
+                Ok(response) => response.map(Body::from),
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            }
+        }
         Service::Queues => front.backends.sqs.call(operation(&parts.headers), &body).await.map(Body::from),
         Service::Tables | Service::Unknown(_) => unknown(&service),
     })

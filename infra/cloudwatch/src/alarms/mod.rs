@@ -3,6 +3,7 @@
 //! "Using Amazon CloudWatch alarms" in the user guide. Actions are written into the history and not
 //! carried out.
 
+mod disk;
 mod history;
 mod judge;
 mod reason;
@@ -15,6 +16,8 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use history::{HistoryItem, ItemKind};
 pub(crate) use judge::{Comparison, Missing};
 pub(crate) use rule::Rule;
@@ -25,7 +28,7 @@ use crate::document::Members;
 use crate::metrics::query::Query;
 
 /// The state of an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// The metric is within the threshold.
     Ok,

@@ -1,13 +1,17 @@
-//! The alarms, their states and their history, in memory.
+//! The alarms, their states and their history, in memory, and in a file when there is a folder for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
+use super::disk::{Changes, Disk, Kept};
 use super::history::{History, HistoryItem, ItemKind};
 use super::{Definition, Rule, State, StateChange, Watch, reason};
+use crate::document::Document;
+use crate::sqlite::OpenError;
 
 /// Changes that a slow reader of [`AlarmStore::follow`] may fall behind before it misses some.
 const FOLLOW_CAPACITY: usize = 256;
@@ -31,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) definition: Arc<Definition>,
     pub(crate) arn: String,
     pub(crate) actions_enabled: bool,
+    /// By a template.
+    pub(crate) declared: bool,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) state: State,
     pub(crate) reason: String,
@@ -46,7 +52,7 @@ pub(crate) struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UnknownAlarm;
 
-/// Alarms in memory. Clones share them.
+/// Alarms. Clones share them.
 #[derive(Debug, Clone)]
 pub struct AlarmStore {
     /// Never held across an await.
@@ -55,12 +61,24 @@ pub struct AlarmStore {
     followers: broadcast::Sender<StateChange>,
     /// `arn:aws:cloudwatch:us-east-1:123456789012:alarm:`.
     arn: Arc<str>,
+    disk: Option<Arc<Disk>>,
 }
 
 #[derive(Debug, Default)]
 struct Alarms {
     entries: BTreeMap<String, Entry>,
     history: History,
+    /// What a file has kept and nobody has read yet.
+    kept: Vec<Kept>,
+    /// What a file does not have yet, when there is one.
+    news: Option<News>,
+}
+
+/// Alarms that have changed, and what has happened to them.
+#[derive(Debug, Default)]
+struct News {
+    names: BTreeSet<String>,
+    items: Vec<HistoryItem>,
 }
 
 /// The state that an alarm shall have, and why.
@@ -77,7 +95,85 @@ impl AlarmStore {
     pub fn new(region: &str, account_id: &str) -> Self {
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let arn = Arc::from(format!("arn:aws:cloudwatch:{region}:{account_id}:alarm:"));
-        Self { alarms: Arc::default(), followers, arn }
+        Self { alarms: Arc::default(), followers, arn, disk: None }
+    }
+
+    /// A store that keeps its alarms in a folder, which is made when it is missing. What
+    /// [`AlarmStore::flush`] has confirmed is there again, whatever happens to this process. The
+    /// alarms of last time come back with the API that is made over it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(folder: &Path, region: &str, account_id: &str) -> Result<Self, OpenError> {
+        let (disk, content) = Disk::open(folder)?;
+        let mut alarms = Alarms { kept: content.alarms, ..Alarms::default() };
+        content.items.into_iter().for_each(|item| alarms.history.push(item));
+        alarms.news = Some(News::default());
+        let disk = Some(Arc::new(disk));
+        Ok(Self { alarms: Arc::new(Mutex::new(alarms)), disk, ..Self::new(region, account_id) })
+    }
+
+    /// Waits until everything that happened so far is kept for good; at once in memory.
+    ///
+    /// # Errors
+    /// What SQLite said when it could not write; it is tried again with the next flush.
+    pub fn flush(&self) -> Result<(), String> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.flush(|| self.lock().changes()))
+    }
+
+    /// What a file has kept; the next time nothing.
+    pub(crate) fn take_kept(&self) -> Vec<Kept> {
+        std::mem::take(&mut self.lock().kept)
+    }
+
+    /// An alarm again, as it was kept.
+    pub(crate) fn restore(&self, definition: Definition, kept: Kept) {
+        let Kept { declared, tags, actions_enabled, state, reason, reason_data, .. } = kept;
+        let Kept { configured, updated, transitioned, .. } = kept;
+        let name = definition.name.clone();
+        let entry = Entry {
+            arn: format!("{}{name}", self.arn),
+            definition: Arc::new(definition),
+            actions_enabled,
+            declared,
+            tags,
+            state,
+            reason,
+            reason_data,
+            configured,
+            updated,
+            transitioned,
+        };
+        self.lock().entries.insert(name, entry);
+    }
+
+    /// Makes an alarm that a template declares. One that is there and the same stays as it is.
+    pub(crate) fn declare(&self, definition: Definition, tags: BTreeMap<String, String>, now: i64) {
+        let name = definition.name.clone();
+        let is_same =
+            |alarms: &Alarms| alarms.entries.get(&name).is_some_and(|entry| *entry.definition == definition);
+        let same = is_same(&self.lock());
+        if !same {
+            self.put(definition, tags, now);
+        }
+        let mut alarms = self.lock();
+        if let Some(entry) = alarms.entries.get_mut(&name) {
+            entry.declared = true;
+            alarms.changed(&name);
+        }
+    }
+
+    /// Deletes the alarms that a template has declared and does not any more.
+    pub(crate) fn keep_declared(&self, names: &BTreeSet<&str>, now: i64) {
+        let gone: Vec<String> = {
+            let alarms = self.lock();
+            let old = alarms
+                .entries
+                .iter()
+                .filter(|(name, entry)| entry.declared && !names.contains(name.as_str()));
+            old.map(|(name, _)| name.clone()).collect()
+        };
+        self.delete(&gone, now);
     }
 
     /// Every change of a state from now on.
@@ -94,7 +190,7 @@ impl AlarmStore {
             Some(_) => format!("Alarm \"{}\" updated", definition.name),
             None => format!("Alarm \"{}\" created", definition.name),
         };
-        alarms.history.push(configured(&definition, now, summary));
+        alarms.happened(configured(&definition, now, summary));
         let definition = Arc::new(definition);
         let entry = Entry {
             arn: format!("{}{}", self.arn, definition.name),
@@ -113,7 +209,7 @@ impl AlarmStore {
         for name in names {
             if let Some(entry) = alarms.entries.remove(name) {
                 let summary = format!("Alarm \"{name}\" deleted");
-                alarms.history.push(configured(&entry.definition, now, summary));
+                alarms.happened(configured(&entry.definition, now, summary));
             }
         }
     }
@@ -148,7 +244,7 @@ impl AlarmStore {
             entry.actions_enabled = enabled;
             let summary = format!("Alarm \"{name}\" updated");
             let item = configured(&entry.definition, now, summary);
-            alarms.history.push(item);
+            alarms.happened(item);
         }
     }
 
@@ -160,7 +256,9 @@ impl AlarmStore {
     ) -> Result<T, UnknownAlarm> {
         let mut alarms = self.lock();
         let entry = alarms.entries.values_mut().find(|entry| entry.arn == arn).ok_or(UnknownAlarm)?;
-        Ok(change(&mut entry.tags))
+        let (changed, name) = (change(&mut entry.tags), entry.definition.name.clone());
+        alarms.changed(&name);
+        Ok(changed)
     }
 
     /// All alarms, by name.
@@ -175,6 +273,7 @@ impl AlarmStore {
 
     /// Gives an alarm a state. Its followers, the history and its actions hear of a change only.
     fn turn(&self, alarms: &mut Alarms, name: &str, turn: Turn, now: i64) {
+        alarms.changed(name);
         let Some(entry) = alarms.entries.get_mut(name) else { return };
         let (old, old_reason) = (entry.state, std::mem::replace(&mut entry.reason, turn.reason));
         let old_data = std::mem::replace(&mut entry.reason_data, turn.data);
@@ -185,10 +284,10 @@ impl AlarmStore {
         }
         entry.transitioned = now;
         let entry = entry.clone();
-        alarms.history.push(state_update(&entry, (old, &old_reason, old_data.as_deref()), now));
+        alarms.happened(state_update(&entry, (old, &old_reason, old_data.as_deref()), now));
         let due = entry.definition.actions.iter().filter(|(state, _)| *state == entry.state);
         for (_, action) in due.filter(|_| entry.actions_enabled) {
-            alarms.history.push(action_item(&entry, action, now));
+            alarms.happened(action_item(&entry, action, now));
         }
         // An error only says that nobody follows.
         let _ = self.followers.send(StateChange {
@@ -227,11 +326,59 @@ impl AlarmStore {
     }
 }
 
+impl Alarms {
+    /// Notes what happened to an alarm.
+    fn happened(&mut self, item: HistoryItem) {
+        self.changed(&item.alarm);
+        if let Some(news) = &mut self.news {
+            news.items.push(item.clone());
+        }
+        self.history.push(item);
+    }
+
+    /// Notes that an alarm is not what a file has of it.
+    fn changed(&mut self, name: &str) {
+        if let Some(news) = &mut self.news {
+            news.names.insert(name.to_owned());
+        }
+    }
+
+    /// What has changed since the last time.
+    fn changes(&mut self) -> Changes {
+        let Some(News { names, items }) = self.news.as_mut().map(std::mem::take) else {
+            return Changes::default();
+        };
+        let kept = |name: String| {
+            let kept = self.entries.get(&name).map(Entry::kept);
+            (name, kept)
+        };
+        Changes { alarms: names.into_iter().map(kept).collect(), items }
+    }
+}
+
 impl Entry {
+    /// This, as a file keeps it.
+    fn kept(&self) -> Kept {
+        Kept {
+            composite: self.definition.kind.is_composite(),
+            description: Document::Map(self.definition.members.clone()).to_json(),
+            declared: self.declared,
+            tags: self.tags.clone(),
+            actions_enabled: self.actions_enabled,
+            state: self.state,
+            reason: self.reason.clone(),
+            reason_data: self.reason_data.clone(),
+            configured: self.configured,
+            updated: self.updated,
+            transitioned: self.transitioned,
+        }
+    }
+
     fn new(definition: Arc<Definition>, tags: BTreeMap<String, String>, now: i64) -> Self {
         Self {
             arn: String::new(),
             actions_enabled: definition.actions_enabled,
+            declared: false,
             definition,
             tags,
             state: State::InsufficientData,

@@ -56,7 +56,7 @@ impl Scene {
                 alarm[name] = value.clone();
             }
         }
-        api.put_alarm(false, alarm).unwrap();
+        api.declare_alarm(false, alarm).unwrap();
         Self { metrics, alarms, api }
     }
 
@@ -210,7 +210,7 @@ fn alarms_of_metric_math() {
 fn composite_alarms_follow_and_so_do_their_own() {
     let scene = Scene::new(&json!({}));
     let put = |name: &str, rule: &str| {
-        scene.api.put_alarm(true, json!({ "AlarmName": name, "AlarmRule": rule })).unwrap();
+        scene.api.declare_alarm(true, json!({ "AlarmName": name, "AlarmRule": rule })).unwrap();
     };
     put("b", "ALARM(a)");
     put("c", "NOT ALARM(b)");
@@ -232,7 +232,7 @@ fn another_definition_keeps_the_state() {
     assert!(scene.at(60).starts_with("ALARM"));
     scene
         .api
-        .put_alarm(
+        .declare_alarm(
             false,
             json!({
                 "AlarmName": "a", "Namespace": "N", "MetricName": "Other", "Statistic": "Sum", "Period": 60,

@@ -1,15 +1,11 @@
-//! Events in a file: SQLite, written by a thread of its own, many events a transaction.
-//!
-//! The journal is a write-ahead log: what is committed survives the end of this process at any
-//! moment, and an unfinished transaction is as if it had never begun. After a crash of the machine
-//! itself the last transactions can be missing, whole.
+//! Events in a file: SQLite, written by a thread of its own, many events a transaction. Saved queries
+//! are in it as well.
 
 mod schema;
 mod writer;
 
 use std::fs::{File, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,33 +14,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::event::{Key, LogEvent};
 use super::group::{Order, Stream};
 use super::metric_filter::MetricFilter;
+use crate::sqlite::OpenError;
 
 /// Changes that may wait for the writer; who has one more waits, too.
 const WAITING: usize = 64 * 1024;
-
-/// Why logs cannot be kept in a folder.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or its lock cannot be made.
-    #[error("cannot keep logs in {}: {cause}", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// Another process has it open.
-    #[error("another process keeps its logs in {}", .0.display())]
-    Taken(PathBuf),
-    /// The file is not one of ours, or is broken.
-    #[error("cannot read the logs in {}: {cause}", folder.display())]
-    Database {
-        /// The folder.
-        folder: PathBuf,
-        /// What SQLite says.
-        cause: rusqlite::Error,
-    },
-}
 
 /// A group as it is kept, without its events.
 #[derive(Debug, Clone)]
@@ -80,6 +53,11 @@ pub(super) enum Change {
         ingestion: i64,
         message: Arc<str>,
     },
+    /// A saved query, as JSON; `None` when it was deleted.
+    Definition {
+        id: String,
+        record: Option<String>,
+    },
     /// Events of before a time go; the answer is how many bytes those were.
     Expire {
         group: i64,
@@ -102,8 +80,16 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) groups: Vec<Found>,
+    /// Saved queries, each as JSON.
+    pub(super) definitions: Vec<String>,
     pub(super) next_id: u64,
     pub(super) next_number: i64,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self { groups: Vec::new(), definitions: Vec::new(), next_id: 1, next_number: 1 }
+    }
 }
 
 /// The file.

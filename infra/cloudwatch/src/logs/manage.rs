@@ -217,7 +217,7 @@ impl LogStore {
         Ok(())
     }
 
-    fn send(&self, change: impl FnOnce() -> Change) {
+    pub(super) fn send(&self, change: impl FnOnce() -> Change) {
         if let Some(disk) = &self.inner.disk {
             disk.send(change());
         }

@@ -23,7 +23,6 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::definition::Definitions;
 pub use self::definition::QueryDefinition;
-pub use self::disk::OpenError;
 use self::disk::{Content, Disk};
 pub use self::event::LogEvent;
 pub(crate) use self::event::{Key, after, before, digits, first_of, from_digits, last_of};
@@ -36,6 +35,7 @@ pub use self::metric_filter::{MetricFilter, Transformation};
 use crate::clock::{Clock, SystemClock};
 use crate::emf::Ledger;
 use crate::metrics::MetricStore;
+pub use crate::sqlite::OpenError;
 
 /// Events that a slow reader of [`LogStore::follow`] may fall behind before it misses some.
 const FOLLOW_CAPACITY: usize = 4096;
@@ -91,7 +91,7 @@ impl LogStore {
     /// An empty store in memory. Metrics in events go to `metrics`; `clock` says when events come in.
     #[must_use]
     pub fn new(metrics: MetricStore, clock: Arc<dyn Clock>) -> Self {
-        Self::with(metrics, clock, None, Content { groups: Vec::new(), next_id: 1, next_number: 1 })
+        Self::with(metrics, clock, None, Content::default())
     }
 
     /// A store that keeps its events in a folder, which is made when it is missing. What
@@ -116,7 +116,7 @@ impl LogStore {
             },
             clock,
             intake: Intake { metrics, ledger: Ledger::default() },
-            definitions: Definitions::default(),
+            definitions: Definitions::found(&content.definitions),
             disk,
             expired_at: AtomicI64::new(i64::MIN),
         };
@@ -166,12 +166,14 @@ impl LogStore {
         let _ = inner.followers.send(event);
     }
 
-    /// Waits until everything that came in so far is kept for good; at once in memory.
+    /// Waits until everything that came in so far is kept for good, with the metrics in it; at once
+    /// in memory.
     ///
     /// # Errors
     /// What the file system or SQLite said when it refused events, which are lost then.
     pub fn flush(&self) -> Result<(), String> {
-        self.inner.disk.as_ref().map_or(Ok(()), Disk::flush)
+        self.inner.disk.as_ref().map_or(Ok(()), Disk::flush)?;
+        self.inner.intake.metrics.flush()
     }
 
     /// Visits the events of a time range (milliseconds since the epoch, both ends in it), group by

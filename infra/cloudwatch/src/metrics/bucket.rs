@@ -113,6 +113,29 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// This, as a file keeps it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let sums = [self.count, self.sum, self.min, self.max];
+        let samples = self.samples.iter().flat_map(|(value, count)| [*value, *count]);
+        let mut bytes = vec![u8::from(self.opaque)];
+        bytes.extend(sums.into_iter().chain(samples).flat_map(f64::to_le_bytes));
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] has written; `None` when it is anything else.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (opaque, numbers) = bytes.split_first()?;
+        let (numbers, rest) = numbers.as_chunks::<8>();
+        let numbers: Vec<f64> = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+        let ([count, sum, min, max], samples) = numbers.split_first_chunk::<4>()?;
+        let (samples, odd) = samples.as_chunks::<2>();
+        let samples = samples.iter().map(|[value, count]| (*value, *count)).collect();
+        let read = Self { count: *count, sum: *sum, min: *min, max: *max, samples, opaque: *opaque != 0 };
+        (rest.is_empty() && odd.is_empty()).then_some(read)
+    }
+}
+
 /// Puts neighbours of the same key together.
 fn join<K: PartialEq>(samples: &mut Vec<(f64, f64)>, key: impl Fn(f64) -> K) {
     samples.dedup_by(|next, kept| {
@@ -165,6 +188,18 @@ mod tests {
         });
         let median = median.unwrap().0;
         assert!((median - 500.0).abs() < 5.0, "{median}");
+    }
+
+    #[test]
+    fn bytes_are_read_as_they_were_written() {
+        let mut bucket = Bucket::default();
+        bucket.add(&Values::Samples(vec![(1.5, 2.0), (-3.0, 1.0)]));
+        bucket.add(&Values::Statistics { min: 1.0, max: 3.0, sum: 6.0, count: 3.0 });
+        let bytes = bucket.to_bytes();
+        assert_eq!(Bucket::from_bytes(&bytes), Some(bucket));
+        for broken in [&bytes[..bytes.len() - 1], &bytes[..bytes.len() - 8], &[]] {
+            assert_eq!(Bucket::from_bytes(broken), None);
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! with them.
 
 mod bucket;
+mod disk;
+mod journal;
 pub(crate) mod math;
 pub(crate) mod query;
 mod series;

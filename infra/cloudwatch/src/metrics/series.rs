@@ -7,20 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, LIVE_SAMPLES};
+use super::disk::Part;
+use super::journal::{Journal, Place, SECOND};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// How long each resolution is kept, in seconds.
-const SECONDS_KEPT: i64 = 3 * HOUR;
+pub(super) const SECONDS_KEPT: i64 = 3 * HOUR;
 pub(super) const MINUTES_KEPT: i64 = 15 * DAY;
 pub(super) const FIVES_KEPT: i64 = 63 * DAY;
-const HOURS_KEPT: i64 = 455 * DAY;
+pub(super) const HOURS_KEPT: i64 = 455 * DAY;
 
 /// How old a minute is, in seconds, and how many different samples it keeps from then on.
-const AGEING: [(i64, usize); 2] = [(10 * MINUTE, 512), (3 * HOUR, 128)];
+pub(super) const AGEING: [(i64, usize); 2] = [(10 * MINUTE, 512), (3 * HOUR, 128)];
 
 /// What makes a metric another metric. Units do not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +69,8 @@ pub(crate) struct Series {
     newest: AtomicI64,
     /// Never held across an await.
     lanes: Mutex<Vec<Lane>>,
+    /// When there is a file.
+    journal: Option<Journal>,
 }
 
 /// The data of one unit.
@@ -82,8 +86,37 @@ struct Lane {
 }
 
 impl Series {
-    pub(super) fn new(identity: Identity) -> Self {
-        Self { identity, newest: AtomicI64::new(i64::MIN), lanes: Mutex::default() }
+    /// An empty series; one with a journal notes what comes in for a file.
+    pub(super) fn new(identity: Identity, journal: Option<Journal>) -> Self {
+        Self { identity, newest: AtomicI64::new(i64::MIN), lanes: Mutex::default(), journal }
+    }
+
+    /// Puts data in their place that a file has kept.
+    pub(super) fn restore(&self, (start, length, unit): Place, bucket: &Bucket) {
+        self.newest.fetch_max(start * 1000, Ordering::Relaxed);
+        let mut lanes = self.lock();
+        let Some(lane) = lane_of(&mut lanes, unit) else { return };
+        let tier = match length {
+            SECOND => &mut lane.seconds,
+            HOUR => &mut lane.hours,
+            MINUTE => &mut lane.minutes,
+            _ => &mut lane.fives,
+        };
+        let there = tier.entry(start).or_default();
+        there.absorb(bucket, true);
+        there.shrink(LIVE_SAMPLES);
+    }
+
+    /// Whether there is something that a file does not have yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::has_news)
+    }
+
+    /// What a file does not have yet.
+    pub(super) fn news(self: &Arc<Self>) -> impl Iterator<Item = Part> {
+        let news = self.journal.as_ref().filter(|journal| journal.has_news()).map(Journal::take);
+        let part = move |(place, bucket)| Part { series: Arc::clone(self), place, bucket };
+        news.into_iter().flatten().map(part)
     }
 
     /// The time of the newest datum, in milliseconds.
@@ -101,12 +134,11 @@ impl Series {
     ) {
         self.newest.fetch_max(timestamp_ms, Ordering::Relaxed);
         let second = timestamp_ms.div_euclid(1000);
+        if let Some(journal) = &self.journal {
+            journal.note(unit, second, high_resolution, &change);
+        }
         let mut lanes = self.lock();
-        let index = lanes.iter().position(|lane| lane.unit == unit).unwrap_or_else(|| {
-            lanes.push(Lane::new(unit));
-            lanes.len() - 1
-        });
-        let Some(lane) = lanes.get_mut(index) else { return };
+        let Some(lane) = lane_of(&mut lanes, unit) else { return };
         if high_resolution {
             change(lane.seconds.entry(second).or_default());
         }
@@ -134,6 +166,15 @@ impl Series {
         // Sums that lack a value are still sums.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The data of a unit, made when there are none.
+fn lane_of<'a>(lanes: &'a mut Vec<Lane>, unit: &'static str) -> Option<&'a mut Lane> {
+    let index = lanes.iter().position(|lane| lane.unit == unit).unwrap_or_else(|| {
+        lanes.push(Lane::new(unit));
+        lanes.len() - 1
+    });
+    lanes.get_mut(index)
 }
 
 impl Lane {

@@ -33,6 +33,9 @@ const TARGET: &str = "Logs_20140328.";
 /// An operation: what the call says in, the answer out.
 type Operation = fn(&Api, &Input) -> Result<Value, ApiError>;
 
+/// What operations begin with that change something: it is kept for good before they are answered.
+const CHANGES: [&str; 5] = ["Create", "Delete", "Put", "Tag", "Untag"];
+
 /// All operations.
 const OPERATIONS: [(&str, Operation); 27] = [
     ("CreateLogGroup", groups::create),
@@ -79,8 +82,8 @@ impl Api {
         Self { logs, account, queries: Queries::default() }
     }
 
-    /// Answers one call. It runs on a thread for blocking work: a search may be long, and an event
-    /// that is acknowledged is kept for good.
+    /// Answers one call. It runs on a thread for blocking work: a search may be long, and what
+    /// is acknowledged is kept for good.
     pub async fn call(&self, parts: &http::request::Parts, body: Bytes) -> Response<Bytes> {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let name = target.and_then(|target| target.strip_prefix(TARGET)).unwrap_or_default();
@@ -88,7 +91,14 @@ impl Api {
             return answer(Err(ApiError::unknown_operation()));
         };
         let api = self.clone();
-        let work = move || Input::parse(&body).and_then(|input| operation(&api, &input));
+        let changes = CHANGES.iter().any(|verb| name.starts_with(verb));
+        let work = move || {
+            let answer = Input::parse(&body).and_then(|input| operation(&api, &input))?;
+            if changes {
+                api.logs.flush().map_err(ApiError::unavailable)?;
+            }
+            Ok(answer)
+        };
         let done = tokio::task::spawn_blocking(work).await;
         answer(done.unwrap_or_else(|_| Err(ApiError::unavailable("The call was not finished."))))
     }

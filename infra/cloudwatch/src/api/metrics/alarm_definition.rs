@@ -99,6 +99,23 @@ pub(super) fn metric(input: &Reader<'_>) -> Result<Definition, ApiError> {
 
 /// An alarm over other alarms, which must be there.
 pub(super) fn composite(input: &Reader<'_>, alarms: &AlarmStore) -> Result<Definition, ApiError> {
+    let definition = rule(input)?;
+    let Kind::Composite(rule) = &definition.kind else { return Ok(definition) };
+    let there = alarms.all();
+    for alarm in rule.alarms() {
+        let is_itself = alarm == definition.name;
+        if is_itself || !there.iter().any(|entry| entry.definition.name == alarm) {
+            let what = if is_itself { "itself" } else { "that does not exist" };
+            let text =
+                format!("Could not save the composite alarm as its rule uses an alarm {what}: {alarm}");
+            return Err(ApiError::validation(text));
+        }
+    }
+    Ok(definition)
+}
+
+/// An alarm over other alarms, whether they are there or not.
+pub(super) fn rule(input: &Reader<'_>) -> Result<Definition, ApiError> {
     let name = input.name("AlarmName")?;
     if input.has("ActionsSuppressor") {
         return Err(ApiError::validation("The local CloudWatch does not support ActionsSuppressor."));
@@ -106,15 +123,6 @@ pub(super) fn composite(input: &Reader<'_>, alarms: &AlarmStore) -> Result<Defin
     let text = input.required_text("AlarmRule")?;
     let rule = Rule::parse(text)
         .map_err(|error| ApiError::validation(format!("Error in AlarmRule [{text}]: {error}")))?;
-    let there = alarms.all();
-    for alarm in rule.alarms() {
-        if alarm == name || !there.iter().any(|entry| entry.definition.name == alarm) {
-            let what = if alarm == name { "itself" } else { "that does not exist" };
-            let text =
-                format!("Could not save the composite alarm as its rule uses an alarm {what}: {alarm}");
-            return Err(ApiError::validation(text));
-        }
-    }
     let mut definition = definition(input, name, Kind::Composite(rule))?;
     definition.members.push(("AlarmRule".to_owned(), Document::text(text)));
     Ok(definition)

@@ -9,7 +9,7 @@ use super::get_data::identity;
 use super::page::{max_records, page};
 use super::put::read_unit;
 use super::reader::Reader;
-use crate::alarms::{AlarmStore, Entry, HistoryItem, ItemKind, Kind, State, Turn};
+use crate::alarms::{AlarmStore, Definition, Entry, HistoryItem, ItemKind, Kind, State, Turn};
 use crate::document::Document;
 use crate::metrics::query::Source;
 
@@ -29,6 +29,23 @@ pub(super) fn put(
     input: &Reader<'_>,
     now: i64,
 ) -> Result<Document, ApiError> {
+    store.put(definition(store, operation, input)?, tags(input)?, now);
+    Ok(done())
+}
+
+/// The same of a template's alarm.
+pub(super) fn declare(
+    store: &AlarmStore,
+    operation: &str,
+    input: &Reader<'_>,
+    now: i64,
+) -> Result<(), ApiError> {
+    store.declare(definition(store, operation, input)?, tags(input)?, now);
+    Ok(())
+}
+
+/// What an alarm is put with, checked.
+fn definition(store: &AlarmStore, operation: &str, input: &Reader<'_>) -> Result<Definition, ApiError> {
     let definition = match operation {
         "PutCompositeAlarm" => alarm_definition::composite(input, store)?,
         _ => alarm_definition::metric(input)?,
@@ -41,8 +58,7 @@ pub(super) fn put(
         let text = format!("An alarm of another type has the name {}.", definition.name);
         return Err(ApiError::validation(text));
     }
-    store.put(definition, tags(input)?, now);
-    Ok(done())
+    Ok(definition)
 }
 
 /// `DescribeAlarms`.

@@ -88,6 +88,17 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, code, Some(message))
     }
 
+    /// What was done is not kept for good.
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        let (code, shape) = ("InternalServiceError", "InternalServiceFault");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, shape, Some(message.into()))
+    }
+
+    /// Whose fault it is, in the Query protocol's words.
+    pub(super) fn fault(&self) -> &'static str {
+        if self.status.is_server_error() { "Receiver" } else { "Sender" }
+    }
+
     pub(super) fn unknown_operation(name: &str) -> Self {
         let message = format!("Could not find operation {name} for version 2010-08-01");
         Self::new(StatusCode::BAD_REQUEST, "InvalidAction", "UnknownOperationException", Some(message))

@@ -20,6 +20,7 @@ mod tests;
 mod wire;
 mod xml;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,6 +34,9 @@ use crate::metrics::MetricStore;
 use error::ApiError;
 use reader::Reader;
 
+/// What operations begin with that change something: it is kept for good before they are answered.
+const CHANGES: [&str; 7] = ["Delete", "Disable", "Enable", "Put", "Set", "Tag", "Untag"];
+
 /// The API over a store of metrics and one of alarms. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -42,30 +46,64 @@ pub struct Api {
 }
 
 impl Api {
-    /// The API over these stores.
+    /// The API over these stores. Alarms that were kept in a file are read and come back.
     #[must_use]
     pub fn new(metrics: MetricStore, alarms: AlarmStore, clock: Arc<dyn Clock>) -> Self {
+        for kept in alarms.take_kept() {
+            let description = Document::from_json(kept.description.clone());
+            let input = Reader::root(&description);
+            let read = if kept.composite {
+                alarm_definition::rule(&input)
+            } else {
+                alarm_definition::metric(&input)
+            };
+            match read {
+                Ok(definition) => alarms.restore(definition, kept),
+                Err(error) => tracing::warn!(%error, %kept.description, "an alarm cannot be read again"),
+            }
+        }
         Self { metrics, alarms, clock }
     }
 
     /// Answers a request of any of the three protocols, with the service's own errors when it cannot.
+    /// It may wait for the disk: what is acknowledged is kept for good.
     #[must_use]
     pub fn call(&self, parts: &Parts, body: &Bytes) -> Response<Bytes> {
         let wire = wire::Wire::of(parts);
         let request = wire.request(parts, body);
         let operation = request.as_ref().map(|(operation, _)| operation.clone()).unwrap_or_default();
-        let answer = request.and_then(|(operation, input)| self.answer(&operation, &input));
+        let answer = request.and_then(|(operation, input)| {
+            let answer = self.answer(&operation, &input)?;
+            if CHANGES.iter().any(|verb| operation.starts_with(verb)) {
+                self.flush().map_err(ApiError::internal)?;
+            }
+            Ok(answer)
+        });
         wire.response(&operation, answer)
     }
 
-    /// Puts an alarm that is described as the API's `PutMetricAlarm` or `PutCompositeAlarm` would be.
+    fn flush(&self) -> Result<(), String> {
+        self.metrics.flush()?;
+        self.alarms.flush()
+    }
+
+    /// Makes an alarm of a template, which is described as the API's `PutMetricAlarm` or
+    /// `PutCompositeAlarm` would be. One that is there already and the same stays as it is.
     ///
     /// # Errors
     /// What the API would answer, in words.
-    pub fn put_alarm(&self, composite: bool, description: serde_json::Value) -> Result<(), String> {
+    pub fn declare_alarm(&self, composite: bool, description: serde_json::Value) -> Result<(), String> {
         let operation = if composite { "PutCompositeAlarm" } else { "PutMetricAlarm" };
-        let input = Document::from_json(description);
-        self.answer(operation, &input).map(|_| ()).map_err(|error| error.to_string())
+        let description = Document::from_json(description);
+        let input = Reader::root(&description);
+        alarms::declare(&self.alarms, operation, &input, self.clock.now_ms())
+            .map_err(|error| error.to_string())
+    }
+
+    /// Deletes the alarms that an earlier template has declared: all but those of these names, and
+    /// those that were put by the API.
+    pub fn keep_declared_alarms(&self, names: &BTreeSet<&str>) {
+        self.alarms.keep_declared(names, self.clock.now_ms());
     }
 
     /// Runs an operation; one that answers nothing gives an empty map.

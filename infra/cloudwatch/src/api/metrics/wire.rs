@@ -98,7 +98,7 @@ impl Wire {
             response = response.header("smithy-protocol", "rpc-v2-cbor");
         }
         if let Err(error) = answer {
-            response = response.header("x-amzn-query-error", format!("{};Sender", error.code));
+            response = response.header("x-amzn-query-error", format!("{};{}", error.code, error.fault()));
         }
         // All of the headers are plain text.
         response.body(Bytes::from(body)).unwrap_or_default()

@@ -19,7 +19,8 @@ pub(super) fn answer(operation: &str, document: &Document, request_id: &str) -> 
 
 /// An error.
 pub(super) fn error(error: &ApiError, request_id: &str) -> String {
-    let mut text = format!("<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type>");
+    let fault = error.fault();
+    let mut text = format!("<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{fault}</Type>");
     element("Code", &Document::text(error.code), &mut text);
     if let Some(message) = &error.message {
         element("Message", &Document::text(message), &mut text);

@@ -6,11 +6,11 @@ use rusqlite::{Connection, Row};
 
 use super::{Content, Found, GroupRecord, value_of};
 use crate::logs::group::Stream;
+use crate::sqlite;
 
-/// The version of the tables; a file of another one is not touched.
-const VERSION: i64 = 1;
+/// What each version of the file adds. Events stand in the order in which they are read.
+const VERSIONS: [&str; 2] = [TABLES, DEFINITIONS];
 
-/// Events stand in the order in which they are read.
 const TABLES: &str = "
     CREATE TABLE groups (
         number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
@@ -24,8 +24,10 @@ const TABLES: &str = "
         PRIMARY KEY (grp, timestamp, id)) WITHOUT ROWID;
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counters VALUES ('next_id', 1);
-    PRAGMA user_version = 1;
 ";
+
+const DEFINITIONS: &str =
+    "CREATE TABLE definitions (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;";
 
 pub(super) const READ_FORWARD: &str = "
     SELECT timestamp, id, (SELECT name FROM streams WHERE number = stream) AS name, ingestion, message
@@ -37,16 +39,9 @@ pub(super) const READ_BACKWARD: &str = "
     FROM events WHERE grp = ?1 AND (timestamp, id) >= (?2, ?3) AND (timestamp, id) <= (?4, ?5)
     AND name IS NOT NULL ORDER BY timestamp DESC, id DESC LIMIT ?6";
 
-/// Sets the connection up, and makes the tables in an empty file.
+/// Sets the connection up, and makes the tables that are missing.
 pub(super) fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Enough to survive the end of the process; FULL would wait for the disk in every transaction.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    match value_of(connection, "PRAGMA user_version")? {
-        Some(VERSION) => Ok(()),
-        Some(0) => connection.execute_batch(&format!("BEGIN; {TABLES} COMMIT;")),
-        _ => Err(rusqlite::Error::InvalidParameterName("a file of another version".to_owned())),
-    }
+    sqlite::prepare(connection, &VERSIONS)
 }
 
 /// Everything but the events.
@@ -70,6 +65,8 @@ pub(super) fn content(connection: &Connection) -> Result<Content, rusqlite::Erro
     for group in &mut groups {
         group.streams = streams(connection, group.record.number)?;
     }
+    let mut statement = connection.prepare("SELECT record FROM definitions")?;
+    let definitions = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let counter = |sql: &str| Ok::<_, rusqlite::Error>(value_of(connection, sql)?.unwrap_or(0));
     let next_id = counter("SELECT value FROM counters WHERE name = 'next_id'")?;
     // Numbers of what was deleted do not come again for as long as an event has them.
@@ -80,6 +77,7 @@ pub(super) fn content(connection: &Connection) -> Result<Content, rusqlite::Erro
     ];
     Ok(Content {
         groups,
+        definitions,
         next_id: next_id.unsigned_abs().max(1),
         next_number: numbers.into_iter().max().unwrap_or(0) + 1,
     })

@@ -102,6 +102,12 @@ fn apply(transaction: &Transaction<'_>, change: Change, totals: &mut Totals) -> 
             execute("DELETE FROM streams WHERE number = ?1", params![number])?;
             execute("UPDATE groups SET bytes = bytes - ?2 WHERE number = ?1", params![group, size])
         }
+        Change::Definition { id, record: Some(record) } => {
+            execute("INSERT OR REPLACE INTO definitions VALUES (?1, ?2)", params![id, record])
+        }
+        Change::Definition { id, record: None } => {
+            execute("DELETE FROM definitions WHERE id = ?1", params![id])
+        }
         Change::Expire { group, before_ms, freed } => {
             totals.write(transaction)?;
             let size = bytes(transaction, "grp = ?1 AND timestamp < ?2", group, before_ms)?;

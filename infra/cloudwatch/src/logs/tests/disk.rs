@@ -1,36 +1,16 @@
 //! Logs in a file, and what is there again.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use super::*;
+use crate::sqlite::testing::{Folder, killed, write_until_killed};
 
-/// A folder of a test's own, deleted at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("switchboard-logs-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    fn open(&self) -> LogStore {
-        LogStore::open(&self.0, MetricStore::default(), Arc::new(SystemClock)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn open(folder: &Path) -> LogStore {
+    LogStore::open(folder, MetricStore::default(), Arc::new(SystemClock)).unwrap()
 }
 
 #[test]
 fn everything_is_there_again() {
-    let folder = Folder::new("again");
-    let store = folder.open();
+    let folder = Folder::new("logs-again");
+    let store = open(&folder);
     for timestamp in [5, 1, 3] {
         store.append("g", "s", timestamp, format!("line {timestamp}"));
     }
@@ -43,7 +23,7 @@ fn everything_is_there_again() {
     let (events, info, streams) = (store.events("g"), store.describe_group("g"), store.streams("g"));
     let filters = store.metric_filters("g");
     drop(store);
-    let store = folder.open();
+    let store = open(&folder);
     assert_eq!(store.events("g"), events);
     assert_eq!((store.describe_group("g"), store.streams("g")), (info, streams));
     assert_eq!((store.metric_filters("g"), store.tags("g").unwrap()["a"].as_str()), (filters, "b"));
@@ -63,8 +43,8 @@ fn everything_is_there_again() {
 
 #[test]
 fn what_is_deleted_or_too_old_is_gone_for_good() {
-    let folder = Folder::new("gone");
-    let store = folder.open();
+    let folder = Folder::new("logs-gone");
+    let store = open(&folder);
     let now = SystemClock.now_ms();
     store.append("g", "s", now, "new");
     store.append("g", "s", now - 3 * 86_400_000, "old");
@@ -78,7 +58,7 @@ fn what_is_deleted_or_too_old_is_gone_for_good() {
     assert_eq!(bytes, 3 + 26);
     store.flush().unwrap();
     drop(store);
-    let store = folder.open();
+    let store = open(&folder);
     assert_eq!(messages(&store, "g"), ["new"]);
     assert_eq!(store.describe_group("g").unwrap().stored_bytes, bytes);
     assert_eq!(store.groups().len(), 1);
@@ -86,19 +66,19 @@ fn what_is_deleted_or_too_old_is_gone_for_good() {
 
 #[test]
 fn a_folder_has_one_store_at_a_time() {
-    let folder = Folder::new("taken");
-    let store = folder.open();
-    let second = LogStore::open(&folder.0, MetricStore::default(), Arc::new(SystemClock));
+    let folder = Folder::new("logs-taken");
+    let store = open(&folder);
+    let second = LogStore::open(&folder, MetricStore::default(), Arc::new(SystemClock));
     let error = second.unwrap_err().to_string();
-    assert_eq!(error, format!("another process keeps its logs in {}", folder.0.display()));
+    assert_eq!(error, format!("another process keeps its data in {}", folder.display()));
     drop(store);
-    folder.open();
+    open(&folder);
 }
 
 #[test]
 fn what_memory_has_no_room_for_is_read_from_the_file() {
-    let folder = Folder::new("room");
-    let store = folder.open();
+    let folder = Folder::new("logs-room");
+    let store = open(&folder);
     let line = "x".repeat(MEMORY_BYTES / 4);
     for timestamp in 1..=6 {
         store.append("g", "s", timestamp, line.as_str());
@@ -107,48 +87,52 @@ fn what_memory_has_no_room_for_is_read_from_the_file() {
     assert_eq!(times, [1, 2, 3, 4, 5, 6]);
 }
 
-/// Set for the child of the test below: the folder that it writes to.
-const WRITE_TO: &str = "SWITCHBOARD_TEST_WRITE_TO";
+#[test]
+fn saved_queries_that_were_put_are_there_again_and_declared_ones_are_not_kept() {
+    let folder = Folder::new("logs-queries");
+    let store = open(&folder);
+    let query = |id: &str| QueryDefinition {
+        query_definition_id: id.to_owned(),
+        name: id.to_owned(),
+        query_string: "limit 1".to_owned(),
+        log_group_names: vec!["g".to_owned()],
+        last_modified: 0,
+    };
+    for id in ["kept", "deleted"] {
+        store.put_query_definition(query(id));
+    }
+    store.declare_query_definition(query("declared"));
+    assert!(store.delete_query_definition("deleted"));
+    store.flush().unwrap();
+    let put = store.query_definitions().into_iter().filter(|one| one.name == "kept").collect::<Vec<_>>();
+    drop(store);
+    assert_eq!(open(&folder).query_definitions(), put);
+}
 
-/// Writes batches and says which are acknowledged, until it is killed. A test only as a child.
+/// Writes batches until it is killed. A test only as a child.
 #[test]
 fn writes_until_it_is_killed() {
-    let Some(folder) = std::env::var_os(WRITE_TO) else { return };
-    let store =
-        LogStore::open(&PathBuf::from(folder), MetricStore::default(), Arc::new(SystemClock)).unwrap();
-    let _ = store.create_group("g");
-    let _ = store.create_stream("g", "s");
-    for batch in 0_i64.. {
-        let line = |at| (batch * 100 + at, Arc::from(format!("{batch} {at} {}", "x".repeat(300))));
-        store.put("g", "s", (0..100).map(line)).unwrap();
-        store.flush().unwrap();
-        println!("acknowledged {batch}");
-    }
+    write_until_killed(|folder| {
+        let store = open(&folder);
+        let _ = store.create_group("g");
+        let _ = store.create_stream("g", "s");
+        Box::new(move |batch| {
+            let time = i64::try_from(batch).unwrap() * 100;
+            let line = |at| (time + at, Arc::from(format!("{batch} {at} {}", "x".repeat(300))));
+            store.put("g", "s", (0..100).map(line)).unwrap();
+            store.flush().unwrap();
+        })
+    });
 }
 
 #[test]
 fn acknowledged_events_survive_a_kill_whole() {
-    let folder = Folder::new("kill");
     for after in [1, 7, 40] {
-        let _ = std::fs::remove_dir_all(&folder.0);
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "logs::tests::disk::writes_until_it_is_killed", "--nocapture"])
-            .env(WRITE_TO, &folder.0)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut acknowledged =
-            lines.filter_map(|line| line.rsplit_once("acknowledged ")?.1.parse::<usize>().ok());
-        let told = acknowledged.by_ref().take(after).last().unwrap();
-        child.kill().unwrap();
-        // What was said between that line and the kill counts as well.
-        let told = acknowledged.last().unwrap_or(told);
-        child.wait().unwrap();
-        let store = folder.open();
+        let folder = Folder::new("logs-kill");
+        let told = killed("logs::tests::disk::writes_until_it_is_killed", &folder, after);
+        let store = open(&folder);
         let events = store.events("g");
-        assert!(events.len() >= (told + 1) * 100, "{} events, {told} acknowledged", events.len());
+        assert!(events.len() >= told * 100, "{} events, {told} acknowledged", events.len());
         for (at, event) in events.iter().enumerate() {
             assert_eq!(*event.message, format!("{} {} {}", at / 100, at % 100, "x".repeat(300)));
         }
