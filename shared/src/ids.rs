@@ -49,3 +49,19 @@ id! {
     /// `unsubscribe` can never delete the member row of a later subscription.
     SubscriptionId
 }
+
+impl SubscriptionId {
+    /// The same, with its member row in that shard of the channel.
+    #[must_use]
+    pub fn in_shard(self, shard: u16) -> Self {
+        if shard == 0 { self } else { Self(format!("{self}@{shard}")) }
+    }
+
+    /// The shard that its member row is in: so that whoever knows the subscription finds the row,
+    /// however many shards the channel has by now.
+    #[must_use]
+    pub fn shard(&self) -> u16 {
+        let shard = self.0.rsplit_once('@').and_then(|(_, shard)| shard.parse().ok());
+        shard.unwrap_or_default()
+    }
+}

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::history::{Claim, Entry, Head, Page, Step};
+use crate::model::spread::Spread;
 use crate::model::{Connection, Member, Subscription};
 
 /// The table did not answer as it should. The text is for the log, never for a client.
@@ -203,10 +204,42 @@ pub trait WelcomeMember {
     fn welcome(&self, channel: &Channel, member: &Member) -> impl Call<Result<BTreeSet<u64>, StoreError>>;
 }
 
+/// Some members of one shard of a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberPage {
+    /// Ordered by connection.
+    pub members: Vec<Member>,
+    /// Over how many shards the channel is spread, when this is the beginning of the first one;
+    /// otherwise 0.
+    pub shards: u16,
+    /// Behind which row the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
 /// Reads a channel's members, strongly consistent. `dynamodb:Query`.
 pub trait ListMembers {
-    /// The members that have not expired at `now_s`, each connection once.
-    fn members(&self, channel: &Channel, now_s: i64) -> impl Call<Result<Vec<Member>, StoreError>>;
+    /// The members of a shard that have not expired at `now_s`, as many as DynamoDB gives at once,
+    /// from the beginning or behind a row.
+    fn members(
+        &self,
+        channel: &Channel,
+        shard: u16,
+        now_s: i64,
+        after: Option<&str>,
+    ) -> impl Call<Result<MemberPage, StoreError>>;
+}
+
+/// Reads over how many shards a channel's members are spread. `dynamodb:GetItem`.
+pub trait ReadSpread {
+    /// `None` for one. It may be what it was a moment ago: there were never more shards than there
+    /// are.
+    fn read_spread(&self, channel: &Channel) -> impl Call<Result<Option<Spread>, StoreError>>;
+}
+
+/// Spreads a channel's members over more shards. `dynamodb:UpdateItem`.
+pub trait SpreadMembers {
+    /// From now on; nothing happens when there are more already.
+    fn spread(&self, channel: &Channel, spread: Spread) -> impl Call<Result<(), StoreError>>;
 }
 
 /// Gives out a channel's offsets. `dynamodb:UpdateItem`.

@@ -4,12 +4,14 @@ use harness::Stack;
 use shared::adapters::Table;
 use shared::adapters::memory::Memory;
 use shared::channel::Channel;
-use shared::ids::{ConnectionId, UserId};
+use shared::ids::{ConnectionId, SubscriptionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
+use shared::model::spread::Spread;
 use shared::model::{Connection, Member, State, Subscription};
-use shared::ports::{ListMembers, OpenConnection, PutIndex, Refusal};
+use shared::ports::{OpenConnection, PutIndex, Refusal};
 use shared::service::frame::FrameStore;
+use shared::service::members::members;
 use shared::telemetry::Usage;
 
 const AT: i64 = 1_790_328_012_000;
@@ -30,6 +32,7 @@ async fn check(store: &impl Store) {
     commands_are_counted_once(store).await;
     a_subscription_is_renewed(store).await;
     members_expire(store).await;
+    members_are_spread(store).await;
     a_member_misses_what_did_not_reach_it(store).await;
     a_head_gives_out_offsets(store).await;
     one_at_a_time_has_a_channel(store).await;
@@ -115,7 +118,7 @@ async fn a_refresh_moves_the_end(store: &impl Store) {
     assert_eq!(store.add(&old, &channel("room:2"), &"s2".into()).await, Ok(Err(Refusal::Refreshed)));
     assert_eq!(store.add(&new, &channel("room:2"), &"s2".into()).await, Ok(Ok(())));
 
-    let count = async |now_s| store.members(&room, now_s).await.unwrap().len();
+    let count = async |now_s| members(store, &room, now_s).await.unwrap().len();
     assert_eq!(count(old.expires_at()).await, 0);
     store.extend_member(&room, &new, &"s1".into()).await.unwrap();
     assert_eq!(count(old.expires_at()).await, 1);
@@ -145,11 +148,11 @@ async fn a_subscription_is_renewed(store: &impl Store) {
     assert_eq!(store.renew(&other, &room, &first, &second).await, Ok(Err(Refusal::Refreshed)));
     assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Ok(())));
     assert_eq!(listed().await, second);
-    let members = async |now_s| store.members(&room, now_s).await.unwrap();
-    assert!(members(AT / 1000).await[0].hears_joins);
-    assert_eq!(members(connection.member_expires_at(&first)).await, []);
+    let listed_members = async |now_s| members(store, &room, now_s).await.unwrap();
+    assert!(listed_members(AT / 1000).await[0].hears_joins);
+    assert_eq!(listed_members(connection.member_expires_at(&first)).await, []);
     store.extend_member(&room, &connection, &second).await.unwrap();
-    assert_eq!(members(connection.member_expires_at(&first)).await.len(), 1);
+    assert_eq!(listed_members(connection.member_expires_at(&first)).await.len(), 1);
 }
 
 async fn members_expire(store: &impl Store) {
@@ -161,7 +164,7 @@ async fn members_expire(store: &impl Store) {
     let last = Connection::opened("m2".into(), None, AT + 120_000);
     store.put_member(&room, &last, &"a second row".into(), None).await.unwrap();
     let names = async |now_s| {
-        let members = store.members(&room, now_s).await.unwrap();
+        let members = members(store, &room, now_s).await.unwrap();
         members.into_iter().map(|member| member.connection.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(AT / 1000).await, ["m0", "m1", "m2"], "each connection once");
@@ -175,15 +178,50 @@ async fn members_expire(store: &impl Store) {
     store.delete_device(&"alice".into(), &last.id).await.unwrap();
 }
 
+async fn members_are_spread(store: &impl Store) {
+    let room = channel("room:spread");
+    let connection = |n: i64| Connection::opened(format!("s{n}").into(), None, AT);
+    let put = async |n, shard| {
+        let subscription = SubscriptionId::from("s").in_shard(shard).into();
+        store.put_member(&room, &connection(n), &subscription, None).await.unwrap();
+    };
+    put(1, 0).await;
+    put(2, 3).await;
+    let names = async || {
+        let members = members(store, &room, AT / 1000).await.unwrap();
+        members
+            .into_iter()
+            .map(|member| (member.connection.to_string(), member.subscription.shard()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(store.read_spread(&room).await, Ok(None));
+    assert_eq!(names().await, [("s1".to_owned(), 0)], "nobody reads shards that are not");
+    for (shards, expected) in [(4, 4), (1, 4), (16, 16)] {
+        store.spread(&room, Spread { shards, ttl: AT / 1000 + 60 }).await.unwrap();
+        let spread = store.read_spread(&room).await.unwrap();
+        assert_eq!(spread, Some(Spread { shards: expected, ttl: AT / 1000 + 60 }));
+    }
+    put(3, 15).await;
+    assert_eq!(names().await, [("s1".to_owned(), 0), ("s2".to_owned(), 3), ("s3".to_owned(), 15)]);
+    let second = Member {
+        subscription: SubscriptionId::from("s").in_shard(3),
+        ..Member::of(&connection(2), &"s".into())
+    };
+    store.add_missing(&room, &second, &[4]).await.unwrap();
+    assert_eq!(members(store, &room, AT / 1000).await.unwrap()[1].missing, [4].into());
+    store.delete_member(&room, &second.connection, &second.subscription).await.unwrap();
+    assert_eq!(names().await.len(), 2);
+}
+
 async fn a_member_misses_what_did_not_reach_it(store: &impl Store) {
     let room = channel("room:missing");
     let connection = Connection::opened("missing-E==".into(), None, AT);
     let missing = async || {
-        let members = store.members(&room, AT / 1000).await.unwrap();
+        let members = members(store, &room, AT / 1000).await.unwrap();
         members.into_iter().map(|member| member.missing.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
     };
     store.put_member(&room, &connection, &"s".into(), None).await.unwrap();
-    let member = store.members(&room, AT / 1000).await.unwrap().remove(0);
+    let member = members(store, &room, AT / 1000).await.unwrap().remove(0);
     for offset in [7, 5, 6, 5] {
         store.add_missing(&room, &member, &[offset]).await.unwrap();
     }
@@ -236,14 +274,14 @@ async fn a_member_waits_for_its_reply(store: &impl Store) {
     let subscription = Subscription::from("s");
     store.put_member(&room, &connection, &subscription, Some(AT / 1000 + 60)).await.unwrap();
     let waiting = Member { waits_until: Some(AT / 1000 + 60), ..Member::of(&connection, &subscription) };
-    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![waiting.clone()]));
+    assert_eq!(members(store, &room, AT / 1000).await, Ok(vec![waiting.clone()]));
     store.add_missing(&room, &waiting, &[4, 5]).await.unwrap();
     assert_eq!(store.welcome(&room, &waiting).await, Ok([4, 5].into()));
     let there = Member { missing: [4, 5].into(), ..Member::of(&connection, &subscription) };
-    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![there]));
+    assert_eq!(members(store, &room, AT / 1000).await, Ok(vec![there]));
     store.delete_member(&room, &connection.id, &subscription.id).await.unwrap();
     assert_eq!(store.welcome(&room, &waiting).await, Ok([].into()), "the row stays away");
-    assert_eq!(store.members(&room, AT / 1000).await, Ok(vec![]));
+    assert_eq!(members(store, &room, AT / 1000).await, Ok(vec![]));
 }
 
 /// A publication, or a void.
@@ -321,6 +359,6 @@ async fn a_channel_of_more_members_than_a_page_is_read_whole() {
         let connection = Connection::opened(format!("m{n:04}").into(), Some(user.clone()), AT);
         table.put_member(&room, &connection, &"s".into(), None).await.unwrap();
     }
-    assert_eq!(table.members(&room, AT / 1000).await.unwrap().len(), 800);
+    assert_eq!(members(&table, &room, AT / 1000).await.unwrap().len(), 800);
     stack.stop().await;
 }

@@ -3,6 +3,8 @@
 //! Every call gives way once before it acts, so that a test which polls several use cases by
 //! turns sees every order of their calls; one that is dropped there has crashed between two.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,16 +14,16 @@ use bytes::Bytes;
 
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::ids::ConnectionId;
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
+use crate::model::spread::Spread;
 use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
-    AddSubscription, AdvanceHead, CloseConnection, Conditional, CountDevices, DeleteConnection, DeleteIndex,
-    ExtendIndex, GreetConnection, LeaseHead, ListMembers, NoteMissing, OpenConnection, Post,
-    PostToConnection, PutEntry, PutIndex, ReadConnection, ReadHead, ReadHistory, RefreshConnection, Refusal,
-    RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions, WelcomeMember,
+    AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, GreetConnection, LeaseHead,
+    OpenConnection, Post, PostToConnection, PutEntry, ReadConnection, ReadHead, ReadHistory,
+    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions,
 };
 
 /// Bytes of one answer to a Query.
@@ -41,6 +43,8 @@ struct State {
     hearing: BTreeSet<Key>,
     /// What member rows say that did not reach them.
     missing: BTreeMap<Key, BTreeSet<u64>>,
+    /// Over how many shards channels are spread.
+    spreads: BTreeMap<Channel, Spread>,
     heads: BTreeMap<Channel, Head>,
     /// By channel, epoch and offset.
     history: BTreeMap<(Channel, String, u64), Entry>,
@@ -303,137 +307,6 @@ impl RemoveSubscription for Memory {
     async fn remove(&self, id: &ConnectionId, channel: &Channel) -> Result<Option<Subscription>, StoreError> {
         self.table(|state| state.connections.get_mut(id).and_then(|row| row.subscriptions.remove(channel)))
             .await
-    }
-}
-
-impl PutIndex for Memory {
-    async fn put_member(
-        &self,
-        channel: &Channel,
-        connection: &Connection,
-        subscription: &Subscription,
-        waits_until: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &connection.id, &subscription.id);
-        self.table(|state| {
-            if let Some(until) = waits_until {
-                state.waiting.insert(key.clone(), until);
-            }
-            if subscription.hears_joins {
-                state.hearing.insert(key.clone());
-            }
-            state.index.insert(key, connection.member_expires_at(subscription));
-        })
-        .await
-    }
-
-    async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
-        let key = keys::device(user, &connection.id);
-        self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
-    }
-}
-
-impl ExtendIndex for Memory {
-    async fn extend_member(
-        &self,
-        channel: &Channel,
-        connection: &Connection,
-        subscription: &Subscription,
-    ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &connection.id, &subscription.id);
-        self.table(|state| state.extend(&key, connection.member_expires_at(subscription))).await
-    }
-
-    async fn extend_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
-        let key = keys::device(user, &connection.id);
-        self.table(|state| state.extend(&key, connection.expires_at())).await
-    }
-}
-
-impl DeleteIndex for Memory {
-    async fn delete_member(
-        &self,
-        channel: &Channel,
-        connection: &ConnectionId,
-        subscription: &SubscriptionId,
-    ) -> Result<(), StoreError> {
-        let key = keys::member(channel, connection, subscription);
-        self.table(|state| {
-            state.index.remove(&key);
-            state.missing.remove(&key);
-            state.hearing.remove(&key);
-            state.waiting.remove(&key);
-        })
-        .await
-    }
-
-    async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
-        let key = keys::device(user, connection);
-        self.table(|state| state.index.remove(&key)).await.map(|_| ())
-    }
-}
-
-impl CountDevices for Memory {
-    async fn devices(&self, user: &UserId, now_s: i64) -> Result<usize, StoreError> {
-        let partition = keys::devices(user);
-        let is_own = |(key, x): &(&Key, &i64)| key.partition == partition && **x > now_s;
-        self.table(|state| state.index.iter().filter(is_own).count()).await
-    }
-}
-
-impl NoteMissing for Memory {
-    async fn add_missing(
-        &self,
-        channel: &Channel,
-        member: &Member,
-        offsets: &[u64],
-    ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &member.connection, &member.subscription);
-        self.table(|state| {
-            if state.index.contains_key(&key) {
-                state.missing.entry(key).or_default().extend(offsets);
-            }
-        })
-        .await
-    }
-
-    async fn clear_missing(
-        &self,
-        channel: &Channel,
-        member: &Member,
-        offsets: &[u64],
-    ) -> Result<(), StoreError> {
-        let key = keys::member(channel, &member.connection, &member.subscription);
-        self.table(|state| {
-            if let Some(missing) = state.missing.get_mut(&key) {
-                missing.retain(|offset| !offsets.contains(offset));
-            }
-        })
-        .await
-    }
-}
-
-impl WelcomeMember for Memory {
-    async fn welcome(&self, channel: &Channel, member: &Member) -> Result<BTreeSet<u64>, StoreError> {
-        let key = keys::member(channel, &member.connection, &member.subscription);
-        self.table(|state| {
-            state.waiting.remove(&key);
-            state.missing.get(&key).cloned().unwrap_or_default()
-        })
-        .await
-    }
-}
-
-impl ListMembers for Memory {
-    async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
-        let partition = keys::members(channel, 0);
-        self.table(|state| {
-            let live = state.index.iter().filter(|(key, x)| key.partition == partition && **x > now_s);
-            let mut members: Vec<_> = live.filter_map(|(key, _)| state.member(key)).collect();
-            members.dedup_by(|one, other| one.connection == other.connection);
-            members
-        })
-        .await
     }
 }
 

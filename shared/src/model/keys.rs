@@ -11,9 +11,9 @@ pub const PARTITION: &str = "PK";
 /// See [`PARTITION`].
 pub const SORT: &str = "SK";
 
-/// The parts of the members of a channel. More than one is for channels whose members
-/// outgrow one partition's throughput; readers read all of them.
-pub const SHARDS: u16 = 1;
+/// Sorts before every member of its partition: a connection's id begins with a letter, a digit, a
+/// hyphen or an underscore.
+const BEFORE_MEMBERS: &str = "!";
 
 /// A row's whole key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +72,15 @@ pub fn connection(connection: &ConnectionId) -> Key {
 /// only, so that no order of `subscribe` and `unsubscribe` deletes another's row.
 #[must_use]
 pub fn member(channel: &Channel, connection: &ConnectionId, subscription: &SubscriptionId) -> Key {
-    Key { partition: members(channel, 0), sort: format!("{connection}#{subscription}") }
+    let partition = members(channel, subscription.shard());
+    Key { partition, sort: format!("{connection}#{subscription}") }
+}
+
+/// The row that says over how many shards a channel's members are spread: the first one among those
+/// of the first shard. Most channels have none.
+#[must_use]
+pub fn spread(channel: &Channel) -> Key {
+    Key { partition: members(channel, 0), sort: BEFORE_MEMBERS.to_owned() }
 }
 
 /// The partition of one shard of a channel's members.
@@ -130,5 +138,8 @@ mod tests {
         assert_eq!(key.partition, "M#room:#1#000");
         assert_eq!(to_member(&key.sort), Some(("gbikqi-vWQAYKEiHxA==".into(), "m1.0".into())));
         assert_eq!(to_member("no separator"), None);
+        let key = member(&channel, &"c".into(), &SubscriptionId::from("m1@x.0").in_shard(12));
+        assert_eq!(key, Key { partition: "M#room:#1#012".to_owned(), sort: "c#m1@x.0@12".to_owned() });
+        assert!(spread(&channel).sort.as_str() < "-");
     }
 }

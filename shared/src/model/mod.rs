@@ -5,7 +5,8 @@
 //! | row | `PK` | `SK` | attributes |
 //! |---|---|---|---|
 //! | connection | `C#<connection>` | `C` | `st` open or closed, `u` user, `i` info, `texp` token expiry (s), `caps` what the token allows (JSON), `hi` was let in, `subs` map of channel to subscription (`<id>`, then `;x<token expiry, s>` and `;j` if it hears joins and leaves), `at` connect time (ms), `rate` until when its commands have used up their rate (ms) |
-//! | member of a channel | `M#<channel>#<shard>` | `<connection>#<subscription>` | `u`, `i`, `x`; `j` if it hears joins and leaves; `miss` offsets that did not reach it; `w` until when (s) the reply to its `subscribe` may be on its way |
+//! | member of a channel | `M#<channel>#<shard, 3 digits>` | `<connection>#<subscription>` | `u`, `i`, `x`; `j` if it hears joins and leaves; `miss` offsets that did not reach it; `w` until when (s) the reply to its `subscribe` may be on its way |
+//! | spread of a channel | `M#<channel>#000` | `!` | `n` how many shards its members are in; only where that is not one |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms); in an ordered channel `wm` up to where it was delivered, and who does it: `own` until `lx` (ms) |
 //! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |
@@ -17,6 +18,7 @@
 pub mod connection;
 pub mod history;
 pub mod keys;
+pub mod spread;
 
 pub use connection::{Connection, Rate, State, Subscription};
 pub use keys::Member;

@@ -18,7 +18,7 @@ use crate::ids::ConnectionId;
 use crate::model::{Connection, Member};
 use crate::ports::{
     CloseConnection, DeleteConnection, DeleteIndex, ListMembers, NoteMissing, Post, PostToConnection,
-    ReadHistory, StoreError,
+    ReadHistory, SpreadMembers, StoreError,
 };
 use crate::protocol::Push;
 use crate::protocol::codec::encode_push;
@@ -42,10 +42,13 @@ pub const MAX_MISSING: usize = 16;
 
 /// What delivery asks of the table.
 pub trait DeliveryStore:
-    CloseConnection + DeleteIndex + ListMembers + NoteMissing + ReadHistory + Sync
+    CloseConnection + DeleteIndex + ListMembers + SpreadMembers + NoteMissing + ReadHistory + Sync
 {
 }
-impl<T: CloseConnection + DeleteIndex + ListMembers + NoteMissing + ReadHistory + Sync> DeliveryStore for T {}
+impl<T> DeliveryStore for T where
+    T: CloseConnection + DeleteIndex + ListMembers + SpreadMembers + NoteMissing + ReadHistory + Sync
+{
+}
 
 /// What delivery asks of the management API.
 pub trait DeliveryCallbacks: PostToConnection + DeleteConnection + Sync {}

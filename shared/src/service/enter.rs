@@ -67,12 +67,12 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     async fn enter(
         &self,
         session: &mut Session<'_, C>,
-        wanted: Wanted,
+        mut wanted: Wanted,
         record: &mut FrameRecord,
     ) -> Result<SubscribeResult, Failure> {
         let Session { request, connection, promises, changes, .. } = session;
         let now_s = self.clock.now_s();
-        subscribe(self.store, connection, &wanted, now_s).await?;
+        subscribe(self.store, connection, &mut wanted, now_s).await?;
         let Wanted { channel, namespace, subscription, positioned, since } = wanted;
         let lease = Lease::until(subscription.expires_at, now_s);
         let Some(retention) = namespace.retention().filter(|_| positioned) else {

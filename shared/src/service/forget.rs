@@ -16,6 +16,7 @@ use crate::protocol::{Push, reply};
 use crate::telemetry::event::CallbackRecord;
 
 use super::deliver::{Delivery, DeliveryCallbacks, DeliveryStore, Fanout, News};
+use super::members::members;
 
 /// Deletes at a time: enough to hide latency, not enough to look like a flood.
 const CONCURRENT_DELETES: usize = 16;
@@ -81,7 +82,7 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         if !self.namespaces.of(channel).is_some_and(|namespace| namespace.join_leave) {
             return nobody;
         }
-        let mut members = match self.store.members(channel, self.clock.now_s()).await {
+        let mut members = match members(self.store, channel, self.clock.now_s()).await {
             Ok(members) => members,
             Err(error) => {
                 tracing::warn!(%error, "who listens to joins and leaves could not be read");

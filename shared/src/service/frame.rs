@@ -11,8 +11,8 @@ use crate::model::{Connection, State};
 use crate::ports::{
     AddSubscription, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, LeaseHead, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex,
-    ReadConnection, ReadHead, ReadHistory, RefreshConnection, RemoveSubscription, RenewSubscription,
-    SpendRate, StoreError, WelcomeMember,
+    ReadConnection, ReadHead, ReadHistory, ReadSpread, RefreshConnection, RemoveSubscription,
+    RenewSubscription, SpendRate, SpreadMembers, StoreError, WelcomeMember,
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
 use crate::protocol::command::Publish;
@@ -24,6 +24,7 @@ use super::deliver::{Delivery, Fanout, News, count};
 use super::forget::Change;
 use super::greet::refresh;
 use super::history::{Track, history};
+use super::members::members;
 use super::order::Goal;
 use super::outbox::{NOTHING, Outbox};
 use super::presence::{presence, presence_stats};
@@ -52,6 +53,8 @@ pub trait FrameStore:
     + ExtendIndex
     + DeleteIndex
     + ListMembers
+    + ReadSpread
+    + SpreadMembers
     + CountDevices
     + NoteMissing
     + WelcomeMember
@@ -77,6 +80,8 @@ impl<T> FrameStore for T where
         + ExtendIndex
         + DeleteIndex
         + ListMembers
+        + ReadSpread
+        + SpreadMembers
         + CountDevices
         + NoteMissing
         + WelcomeMember
@@ -341,7 +346,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
                 self.deliver_in_order(request, &track, Goal::Offset(place.offset)).await?.callbacks
             }
             _ => {
-                let members = &self.store.members(channel, self.clock.now_s()).await?;
+                let members = &members(self.store, channel, self.clock.now_s()).await?;
                 let offset = place.as_ref().map(|place| place.offset);
                 let news = &[News { offset, line: accepted.frame(offset) }];
                 self.fanout(request)

@@ -16,6 +16,7 @@ pub mod forget;
 pub mod frame;
 pub mod greet;
 pub mod history;
+pub mod members;
 pub mod order;
 pub mod outbox;
 pub mod presence;

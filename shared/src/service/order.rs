@@ -29,6 +29,7 @@ use super::Failure;
 use super::deliver::{Delivery, Fanout, News};
 use super::frame::{FrameCallbacks, FrameStore, Frames, Request, Session};
 use super::history::{Track, publication};
+use super::members::members;
 use super::recover::Promise;
 
 /// How long a deliverer has a channel to itself.
@@ -127,7 +128,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         let batch = track.due(self.store, &head).await?;
         let channel = track.channel;
         // Behind the head: who subscribes later has a position at or above it.
-        let mut members = self.store.members(channel, self.clock.now_s()).await?;
+        let mut members = members(self.store, channel, self.clock.now_s()).await?;
         if batch.behind {
             tracing::warn!("members of an ordered channel miss what is not kept, and are ended");
             callbacks.add(&fanout.end_all(channel, &members).await);

@@ -6,10 +6,11 @@ use serde_json::value::RawValue;
 
 use crate::auth::caps::Capability;
 use crate::model::{Connection, Member};
-use crate::ports::ListMembers;
+use crate::ports::{ListMembers, SpreadMembers};
 use crate::protocol::ErrorCode;
 use crate::protocol::reply::{PresenceResult, PresenceStatsResult, Present};
 
+use super::members::members;
 use super::subscribe::channel;
 use super::{Failure, Settings};
 
@@ -22,13 +23,13 @@ pub const MAX_LISTED: usize = 250;
 /// What the client is told; [`ErrorCode::NotAvailable`] too when there are more than
 /// [`MAX_LISTED`], whom [`presence_stats`] counts.
 pub async fn presence(
-    store: &impl ListMembers,
+    store: &(impl ListMembers + SpreadMembers + Sync),
     settings: &Settings,
     connection: &Connection,
     name: &str,
     now_s: i64,
 ) -> Result<PresenceResult, Failure> {
-    let members = members(store, settings, connection, name, now_s).await?;
+    let members = present_members(store, settings, connection, name, now_s).await?;
     if members.len() > MAX_LISTED {
         let cause = format!("{} members, at most {MAX_LISTED} are listed", members.len());
         return Err(Failure::command(ErrorCode::NotAvailable, cause));
@@ -42,19 +43,19 @@ pub async fn presence(
 /// # Errors
 /// What the client is told.
 pub async fn presence_stats(
-    store: &impl ListMembers,
+    store: &(impl ListMembers + SpreadMembers + Sync),
     settings: &Settings,
     connection: &Connection,
     name: &str,
     now_s: i64,
 ) -> Result<PresenceStatsResult, Failure> {
-    let members = members(store, settings, connection, name, now_s).await?;
+    let members = present_members(store, settings, connection, name, now_s).await?;
     let users: BTreeSet<_> = members.iter().map(|member| member.user.as_ref()).collect();
     Ok(PresenceStatsResult { num_clients: members.len(), num_users: users.len() })
 }
 
-async fn members(
-    store: &impl ListMembers,
+async fn present_members(
+    store: &(impl ListMembers + SpreadMembers + Sync),
     settings: &Settings,
     connection: &Connection,
     name: &str,
@@ -69,7 +70,7 @@ async fn members(
     if !(allowed || connection.caps.allow(&channel, Capability::Presence)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow presence"));
     }
-    Ok(store.members(&channel, now_s).await?)
+    Ok(members(store, &channel, now_s).await?)
 }
 
 fn present(member: Member) -> Present {

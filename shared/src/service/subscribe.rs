@@ -7,13 +7,14 @@ use crate::ids::{SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, Subscription};
 use crate::ports::{
-    AddSubscription, Conditional, DeleteIndex, ExtendIndex, PutIndex, ReadConnection, Refusal,
-    RemoveSubscription, RenewSubscription, StoreError,
+    AddSubscription, Conditional, DeleteIndex, ExtendIndex, PutIndex, ReadConnection, ReadSpread, Refusal,
+    RemoveSubscription, RenewSubscription, SpreadMembers, StoreError,
 };
 use crate::protocol::command::{Position, SubRefresh, Subscribe, Unsubscribe};
 use crate::protocol::reply::Lease;
 use crate::protocol::{DisconnectCode, ErrorCode};
 
+use super::members::shard;
 use super::{Failure, Settings};
 
 /// How long the reply to a `subscribe` may take: no function lives as long.
@@ -115,15 +116,19 @@ fn granted(
 /// # Errors
 /// What the client is told; nothing is left behind then.
 pub async fn subscribe(
-    store: &(impl ReadConnection + AddSubscription + PutIndex + DeleteIndex),
+    store: &(impl ReadConnection + ReadSpread + SpreadMembers + AddSubscription + PutIndex + DeleteIndex),
     connection: &mut Connection,
-    wanted: &Wanted,
+    wanted: &mut Wanted,
     now_s: i64,
 ) -> Result<(), Failure> {
-    let Wanted { channel, subscription, .. } = wanted;
-    if connection.subscriptions.contains_key(channel) {
+    if connection.subscriptions.contains_key(&wanted.channel) {
         return Err(refused(Refusal::Already));
     }
+    let shard = shard(store, &wanted.channel, &connection.id, now_s).await?;
+    let id = &mut wanted.subscription.id;
+    *id = id.clone().in_shard(shard);
+    let wanted = &*wanted;
+    let Wanted { channel, subscription, .. } = wanted;
     let mut added = join(store, connection, wanted, now_s).await;
     if matches!(added, Ok(Err(Refusal::Refreshed))) {
         // The row was made for the old token: once more for the new one. Nobody brings a third

@@ -9,6 +9,7 @@ use crate::channel::Channel;
 use crate::ids::{ConnectionId, UserId};
 use crate::model::history::{Entry, Head, Kept};
 use crate::model::keys::{self, Key, PARTITION, SORT};
+use crate::model::spread::Spread;
 use crate::model::{Connection, Member, State, Subscription};
 
 /// An item, by attribute.
@@ -36,6 +37,8 @@ pub(super) const TOKEN_EXPIRES: &str = "texp";
 pub(super) const HEARS_JOINS: &str = "j";
 /// The attribute of the offsets that did not reach a member.
 pub(super) const MISSING: &str = "miss";
+/// The attribute of how many shards a channel has.
+pub(super) const SHARDS: &str = "n";
 /// The attribute of a head's last offset.
 pub(super) const SEQUENCE: &str = "seq";
 /// The attribute of a head's epoch.
@@ -183,6 +186,12 @@ pub(super) fn to_member(row: &Item) -> Option<Member> {
     let waits_until = row.get(WAITS).and_then(|value| value.as_n().ok()?.parse().ok());
     let (info, missing) = (text(INFO).cloned(), to_missing(row));
     Some(Member { connection, subscription, user, info, hears_joins, missing, waits_until })
+}
+
+/// Over how many shards a channel is spread, of the row that says so.
+pub(super) fn to_spread(row: &Item) -> Option<Spread> {
+    let shards = row.get(SHARDS)?.as_n().ok()?.parse().ok()?;
+    Some(Spread { shards, ttl: row.get(TTL).and_then(|ttl| ttl.as_n().ok()?.parse().ok()).unwrap_or(0) })
 }
 
 /// What did not reach the member of a row.

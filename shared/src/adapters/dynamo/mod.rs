@@ -12,8 +12,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCa
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
-use crate::model::{Connection, Member, Subscription, keys};
-use crate::ports::{CountDevices, DeleteIndex, ListMembers, PutIndex, ReadConnection, StoreError};
+use crate::model::spread::Spread;
+use crate::model::{Connection, Subscription, keys};
+use crate::ports::{
+    CountDevices, DeleteIndex, ListMembers, MemberPage, PutIndex, ReadConnection, ReadSpread, StoreError,
+};
 use crate::telemetry::Usage;
 
 /// Write units of a conditional write that was refused: DynamoDB charges it all the same, and
@@ -54,7 +57,7 @@ impl Table {
         Ok(())
     }
 
-    /// One page of a partition's rows that have not expired.
+    /// One page of a partition's rows that have not expired, and that have no hour.
     async fn live_page(
         &self,
         partition: &str,
@@ -62,8 +65,10 @@ impl Table {
         from: Option<std::collections::HashMap<String, AttributeValue>>,
     ) -> Result<QueryOutput, StoreError> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
-        let query = query.key_condition_expression("#pk = :pk").filter_expression("#x > :now");
-        let query = query.projection_expression("#sk, #u, #i, #j, #miss, #w");
+        let query = query
+            .key_condition_expression("#pk = :pk")
+            .filter_expression("#x > :now OR attribute_exists(#n)");
+        let query = query.projection_expression("#sk, #u, #i, #j, #miss, #w, #n");
         let query = query.expression_attribute_names("#pk", keys::PARTITION);
         let query = query.expression_attribute_names("#sk", keys::SORT);
         let query = query.expression_attribute_names("#u", item::USER);
@@ -72,6 +77,7 @@ impl Table {
         let query = query.expression_attribute_names("#miss", item::MISSING);
         let query = query.expression_attribute_names("#w", item::WAITS);
         let query = query.expression_attribute_names("#x", item::EXPIRES);
+        let query = query.expression_attribute_names("#n", item::SHARDS);
         let query = query.expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
         let query = query.expression_attribute_values(":now", item::number(now_s));
         let query = query.return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -150,23 +156,36 @@ impl CountDevices for Table {
 }
 
 impl ListMembers for Table {
-    async fn members(&self, channel: &Channel, now_s: i64) -> Result<Vec<Member>, StoreError> {
-        let mut members = Vec::new();
-        for shard in 0..keys::SHARDS {
-            let partition = keys::members(channel, shard);
-            let mut from = None;
-            loop {
-                let page = self.live_page(&partition, now_s, from).await?;
-                members.extend(page.items().iter().filter_map(item::to_member));
-                from = page.last_evaluated_key;
-                if from.is_none() {
-                    break;
-                }
-            }
-        }
-        // Sorted by connection within a shard; a crash may have left a connection two rows.
-        members.dedup_by(|one, other| one.connection == other.connection);
-        Ok(members)
+    async fn members(
+        &self,
+        channel: &Channel,
+        shard: u16,
+        now_s: i64,
+        after: Option<&str>,
+    ) -> Result<MemberPage, StoreError> {
+        let partition = keys::members(channel, shard);
+        let from =
+            after.map(|sort| item::key(keys::Key { partition: partition.clone(), sort: sort.to_owned() }));
+        let page = self.live_page(&partition, now_s, from).await?;
+        let spread = page.items().first().and_then(item::to_spread);
+        let is_first = shard == 0 && after.is_none();
+        let last = page.last_evaluated_key().and_then(|key| key.get(keys::SORT)?.as_s().ok());
+        Ok(MemberPage {
+            members: page.items().iter().filter_map(item::to_member).collect(),
+            shards: if is_first { spread.map_or(1, |spread| spread.shards) } else { 0 },
+            next: last.cloned(),
+        })
+    }
+}
+
+impl ReadSpread for Table {
+    async fn read_spread(&self, channel: &Channel) -> Result<Option<Spread>, StoreError> {
+        let get = self.client.get_item().table_name(&self.name);
+        let get = get.set_key(Some(item::key(keys::spread(channel))));
+        let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = get.send().await.map_err(|error| failed(&error))?;
+        self.read_units(output.consumed_capacity());
+        Ok(output.item.as_ref().and_then(item::to_spread))
     }
 }
 

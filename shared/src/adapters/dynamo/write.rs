@@ -13,11 +13,12 @@ use super::{Table, failed, item};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
+use crate::model::spread::Spread;
 use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
     AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
-    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions,
-    WelcomeMember,
+    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, SpreadMembers, StoreError,
+    Subscriptions, WelcomeMember,
 };
 
 /// A conditional write's outcome: the row's image where one was asked for, or the row that
@@ -229,6 +230,19 @@ impl WelcomeMember for Table {
             Written::Done(row) => row.as_ref().map(item::to_missing).unwrap_or_default(),
             Written::Refused(_) => BTreeSet::new(),
         })
+    }
+}
+
+impl SpreadMembers for Table {
+    async fn spread(&self, channel: &Channel, spread: Spread) -> Result<(), StoreError> {
+        let update = self
+            .update_row(keys::spread(channel), "SET #n = :n, #ttl = :ttl")
+            .condition_expression("attribute_not_exists(#n) OR #n <= :n")
+            .expression_attribute_names("#n", item::SHARDS)
+            .expression_attribute_names("#ttl", item::TTL)
+            .expression_attribute_values(":n", item::number(spread.shards.into()))
+            .expression_attribute_values(":ttl", item::number(spread.ttl));
+        self.send(update).await.map(|_| ())
     }
 }
 

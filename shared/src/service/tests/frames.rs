@@ -2,7 +2,8 @@
 
 use super::{World, channel};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
-use crate::ports::{ListMembers, StoreError};
+use crate::ports::StoreError;
+use crate::service::members::members;
 use crate::service::presence::MAX_LISTED;
 
 /// Runs a transcript on a fresh world with the connections `a`, `b` and `c` (user `carol`) open:
@@ -195,7 +196,7 @@ async fn a_callback_that_meets_410_cleans_up() {
     let (_, record) = world.send("a", "m3", r#"{"id":3,"publish":{"channel":"room:1","data":1}}"#).await;
     let callbacks = record.callbacks.unwrap();
     assert_eq!((callbacks.recipients, callbacks.count, callbacks.gone), (2, 2, 1));
-    let left = world.memory.members(&channel("room:1"), 0).await.unwrap();
+    let left = members(&world.memory, &channel("room:1"), 0).await.unwrap();
     assert_eq!(left.iter().map(|member| member.connection.as_str()).collect::<Vec<_>>(), ["a"]);
     assert!(!world.disconnect("b").await, "the 410 has counted its end");
 }

@@ -6,6 +6,7 @@ mod joins;
 mod order;
 mod positions;
 mod races;
+mod shards;
 mod subscriptions;
 mod tokens;
 

@@ -15,7 +15,8 @@ use super::{NOW, World, channel};
 use crate::clock::Clock;
 use crate::ids::ConnectionId;
 use crate::model::State;
-use crate::ports::ReadHead;
+use crate::model::spread::Spread;
+use crate::ports::{ReadHead, SpreadMembers};
 
 const CLIENTS: [&str; 2] = ["a", "b"];
 const PUBLISHERS: [&str; 2] = ["p", "q"];
@@ -31,6 +32,8 @@ enum Act {
     Return(&'static str),
     /// Three seconds pass: longer than a hole is left open.
     Wait,
+    /// A reader has found the channel too large.
+    Spread,
     /// Callbacks to the client's connection fail from now on, or no more.
     Refuse(&'static str, bool),
 }
@@ -126,6 +129,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => proptest::sample::select(CLIENTS.to_vec()).prop_map(Act::Subscribe),
         3 => proptest::sample::select(CLIENTS.to_vec()).prop_map(Act::Return),
         1 => proptest::strategy::Just(Act::Wait),
+        1 => proptest::strategy::Just(Act::Spread),
     ]
 }
 
@@ -190,6 +194,10 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                 subscribe(&world, &seen, &id, &message, position).await;
             }
             Act::Wait => world.clock.advance(3000),
+            Act::Spread => {
+                let of = channel(seen.lock().unwrap().channel);
+                world.memory.spread(&of, Spread::new(4, NOW / 1000)).await.unwrap();
+            }
             Act::Refuse(client, refuses) => {
                 let id = seen.lock().unwrap().connection(client);
                 world.memory.refuse(&id.as_str().into(), refuses);

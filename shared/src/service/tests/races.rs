@@ -10,9 +10,11 @@ use futures_util::task::noop_waker_ref;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
-use super::{World, grant, token};
+use super::{World, channel, grant, token};
 use crate::ids::ConnectionId;
+use crate::model::spread::Spread;
 use crate::model::{Connection, State, keys};
+use crate::ports::SpreadMembers;
 
 const CONNECTIONS: [&str; 3] = ["a", "b", "c"];
 const CHANNELS: [&str; 3] = ["room:1", "room:2", "log:1"];
@@ -31,6 +33,8 @@ enum Act {
     Publish(&'static str, &'static str),
     Disconnect(&'static str),
     Lose(&'static str),
+    /// A reader has found the channel too large.
+    Spread(&'static str),
 }
 
 /// What was seen while the acts ran.
@@ -62,6 +66,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (who(), what()).prop_map(|(id, channel)| Act::Publish(id, channel)),
         2 => who().prop_map(Act::Disconnect),
         1 => who().prop_map(Act::Lose),
+        2 => what().prop_map(Act::Spread),
     ]
 }
 
@@ -90,18 +95,10 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                 let frame = format!(r#"{{"id":1,"refresh":{{"token":"{}"}}}}"#, token(id, end));
                 world.send(id, &message, &frame).await;
             }
-            Act::Subscribe(id, channel) => {
-                let frame = format!(r#"{{"id":1,"subscribe":{{"channel":"{channel}"}}}}"#);
-                if world.send(id, &message, &frame).await.0.contains("\"subscribe\"") {
-                    seen.lock().unwrap().subscribed.push((id, channel));
-                }
-            }
+            Act::Subscribe(id, channel) => subscribe(&world, &seen, &message, (id, channel), "").await,
             Act::SubscribeWithToken(id, channel) => {
-                let token = grant(id, channel, 500);
-                let frame = format!(r#"{{"id":1,"subscribe":{{"channel":"{channel}","token":"{token}"}}}}"#);
-                if world.send(id, &message, &frame).await.0.contains("\"subscribe\"") {
-                    seen.lock().unwrap().subscribed.push((id, channel));
-                }
+                let token = format!(r#","token":"{}""#, grant(id, channel, 500));
+                subscribe(&world, &seen, &message, (id, channel), &token).await;
             }
             Act::SubRefresh(id, channel) => {
                 let token = grant(id, channel, 1100 + i64::try_from(number).unwrap());
@@ -133,8 +130,24 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                 }
             }
             Act::Lose(id) => world.memory.lose(&id.into()),
+            Act::Spread(name) => {
+                world.memory.spread(&channel(name), Spread::new(4, super::NOW / 1000)).await.unwrap();
+            }
         }
     })
+}
+
+async fn subscribe(
+    world: &World,
+    seen: &Mutex<Seen>,
+    message: &str,
+    (id, channel): (&'static str, &'static str),
+    token: &str,
+) {
+    let frame = format!(r#"{{"id":1,"subscribe":{{"channel":"{channel}"{token}}}}}"#);
+    if world.send(id, message, &frame).await.0.contains("\"subscribe\"") {
+        seen.lock().unwrap().subscribed.push((id, channel));
+    }
 }
 
 /// Polls the acts in the order that `order` picks, until all are done. The act that `crash`
@@ -207,6 +220,7 @@ fn stays(acts: &[Act], id: &str, channel: &str) -> bool {
         | Act::SubscribeWithToken(..)
         | Act::SubRefresh(..)
         | Act::Refresh(_)
+        | Act::Spread(_)
         | Act::Publish(..) => false,
     })
 }

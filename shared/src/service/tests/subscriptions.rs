@@ -7,7 +7,7 @@ use super::{NOW, SECRET, World, channel, grant, token};
 use crate::auth::tests::sign;
 use crate::channel::Namespaces;
 use crate::model::keys;
-use crate::ports::ListMembers;
+use crate::service::members::members;
 
 /// A world in which the clients are in with tokens of their own names and these further claims.
 async fn clients(ids: &[&str], claims: &Value) -> World {
@@ -80,7 +80,7 @@ async fn a_subscription_that_is_refreshed_goes_on_and_one_that_is_not_ends() {
     assert_eq!(answer, format!("{push}\n{{\"id\":5,\"ping\":{{}}}}"));
     let answer = ask(&world, "b", &subscribe("room:1", &grant("b", "room:1", 1200))).await;
     assert!(answer.contains("\"subscribe\""), "and it may come again: {answer}");
-    assert_eq!(world.memory.members(&channel("room:1"), world_now(&world)).await.unwrap().len(), 2);
+    assert_eq!(members(&world.memory, &channel("room:1"), world_now(&world)).await.unwrap().len(), 2);
 }
 
 fn world_now(world: &World) -> i64 {
@@ -142,7 +142,7 @@ async fn a_token_subscribes_its_client() {
     assert_eq!(world.received("a").len(), 3);
     // It may leave as any other.
     ask(&world, "a", r#""unsubscribe":{"channel":"room:1"}"#).await;
-    assert_eq!(world.memory.members(&channel("room:1"), NOW / 1000).await.unwrap(), []);
+    assert_eq!(members(&world.memory, &channel("room:1"), NOW / 1000).await.unwrap(), []);
 }
 
 #[tokio::test]
