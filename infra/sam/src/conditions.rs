@@ -89,7 +89,7 @@ impl Scope<'_> {
         }
     }
 
-    fn equal(&self, args: &Node) -> Option<bool> {
+    pub(crate) fn equal(&self, args: &Node) -> Option<bool> {
         let [left, right] =
             self.arguments(args, "`!Equals` takes two values: `!Equals [!Ref Stage, prod]`")?;
         let (left, right) = (self.evaluate(left, true), self.evaluate(right, true));

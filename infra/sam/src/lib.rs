@@ -14,6 +14,7 @@ mod identity;
 mod parameters;
 mod properties;
 mod resources;
+mod rules;
 mod scope;
 mod settings;
 mod sub;
@@ -66,6 +67,7 @@ fn read(text: &str, path: &Path, folder: &Path, settings: &Settings) -> Result<A
     let parameters = parameters::read(&template.parameters, settings, &problems);
     let template = transform::expand(template, &parameters, &problems);
     let scope = Scope::new(&template, settings, &problems, parameters);
+    scope.check_rules();
     let app = resources::read(&scope, folder);
     problems.check(path)?;
     Ok(app)

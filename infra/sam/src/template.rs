@@ -42,6 +42,7 @@ pub(crate) struct Template {
     pub(crate) parameters: Vec<Entry>,
     pub(crate) mappings: Vec<Entry>,
     pub(crate) conditions: Vec<Entry>,
+    pub(crate) rules: Vec<Entry>,
     pub(crate) globals: Vec<Entry>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) outputs: Vec<Entry>,
@@ -77,6 +78,7 @@ impl Template {
             parameters: Vec::new(),
             mappings: Vec::new(),
             conditions: Vec::new(),
+            rules: Vec::new(),
             globals: Vec::new(),
             resources: Vec::new(),
             outputs: Vec::new(),
@@ -89,6 +91,7 @@ impl Template {
                 "Parameters" => template.parameters = members().to_vec(),
                 "Mappings" => template.mappings = members().to_vec(),
                 "Conditions" => template.conditions = members().to_vec(),
+                "Rules" => template.rules = members().to_vec(),
                 "Globals" => template.globals = members().to_vec(),
                 "Outputs" => template.outputs = members().to_vec(),
                 "Resources" => {

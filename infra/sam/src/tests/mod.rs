@@ -16,6 +16,7 @@ mod properties;
 mod queries;
 mod queues;
 mod repository;
+mod rules;
 mod schedules;
 mod syntax;
 
