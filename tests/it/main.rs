@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod alarms;
 mod authorizers;
 mod centrifuge;
 mod chat;
