@@ -60,3 +60,31 @@ fn the_files_that_it_names_are_there() {
         assert!(root().join(file).exists(), "{file}");
     }
 }
+
+/// The names at the beginning of the lines of a section of the template.
+fn members(section: &str) -> Vec<String> {
+    let template = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let after = template.split(&format!("\n{section}:\n")).nth(1).unwrap();
+    let lines = after.lines().take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let names =
+        lines.filter(|line| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':'));
+    names.map(|line| line.trim().trim_end_matches(':').to_owned()).collect()
+}
+
+#[test]
+fn the_deployment_guide_has_every_parameter_and_a_runbook_for_every_alarm() {
+    let guide = std::fs::read_to_string(root().join("infra/README.md")).unwrap();
+    let parameters = members("Parameters");
+    assert!(parameters.len() > 20, "{parameters:?}");
+    for parameter in parameters {
+        let row = format!("`{parameter}`");
+        assert!(guide.lines().any(|line| line.starts_with("| `") && line.contains(&row)), "{parameter}");
+    }
+    let template = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let alarms: Vec<_> = template.split("AlarmName: !Sub ${AWS::StackName}-").skip(1).collect();
+    assert!(alarms.len() > 5, "the alarms are found");
+    for alarm in alarms {
+        let name = alarm.lines().next().unwrap();
+        assert!(guide.contains(&format!("\n### {name}\n\n**Means**")), "{name}");
+    }
+}
