@@ -176,6 +176,12 @@ impl AlarmStore {
         self.delete(&gone, now);
     }
 
+    /// The region and the account of the alarms.
+    pub(crate) fn account(&self) -> (&str, &str) {
+        let mut parts = self.arn.split(':').skip(3);
+        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    }
+
     /// Every change of a state from now on.
     #[must_use]
     pub fn follow(&self) -> broadcast::Receiver<StateChange> {

@@ -4,6 +4,7 @@
 mod bucket;
 mod disk;
 mod journal;
+pub(crate) mod label;
 pub(crate) mod math;
 pub(crate) mod query;
 mod series;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::label::{Here, Measured, Subject, fill, is_dynamic};
 use super::math::{Expression, Scope, TimeSeries, Value, evaluate, parse};
 use super::statistic::Statistic;
 use super::{Grid, Identity, MetricStore, Series};
@@ -97,6 +98,25 @@ pub(crate) fn run(
     queries: &[Query],
     window: Window,
 ) -> Result<Vec<Outcome>, QueryError> {
+    answer(store, queries, window, None)
+}
+
+/// The same, with the values that labels ask for.
+pub(crate) fn run_with_labels(
+    store: &MetricStore,
+    queries: &[Query],
+    window: Window,
+    here: Here<'_>,
+) -> Result<Vec<Outcome>, QueryError> {
+    answer(store, queries, window, Some(here))
+}
+
+fn answer(
+    store: &MetricStore,
+    queries: &[Query],
+    window: Window,
+    here: Option<Here<'_>>,
+) -> Result<Vec<Outcome>, QueryError> {
     let mut scope = Scope {
         values: BTreeMap::new(),
         metrics: metric_ids(queries),
@@ -112,10 +132,12 @@ pub(crate) fn run(
             let grid = window.grid(metric.period);
             let read = found.map(|series| read(&series, metric.unit, &metric.statistic, &grid));
             let (points, of_units) = read.unwrap_or_default();
-            let label = query.label.clone().unwrap_or_else(|| automatic_label(metric, queries));
-            scope
-                .values
-                .insert(&query.id, Value::Series(TimeSeries { label, period: metric.period, points }));
+            let plain = query.label.clone().filter(|label| !is_dynamic(label));
+            let label = plain.unwrap_or_else(|| automatic_label(metric, queries));
+            let MetricStat { identity, period, statistic, .. } = metric.clone();
+            let metric = Some(Arc::new(Measured { identity, statistic, period }));
+            let series = TimeSeries { label, period, points, metric };
+            scope.values.insert(&query.id, Value::Series(series));
             units.insert(query.id.as_str(), of_units);
         }
     }
@@ -123,7 +145,7 @@ pub(crate) fn run(
     let mut outcomes = Vec::new();
     for query in queries.iter().filter(|query| query.return_data) {
         let units = units.remove(query.id.as_str()).unwrap_or_default();
-        outcomes.extend(outcomes_of(query, scope.values.remove(query.id.as_str()), units)?);
+        outcomes.extend(outcomes_of(query, scope.values.remove(query.id.as_str()), units, here)?);
     }
     Ok(outcomes)
 }
@@ -188,24 +210,35 @@ fn outcomes_of(
     query: &Query,
     value: Option<Value>,
     units: Vec<&'static str>,
+    here: Option<Here<'_>>,
 ) -> Result<Vec<Outcome>, QueryError> {
     let is_metric = matches!(query.source, Source::Metric(_));
-    let outcome = |label: String, points| Outcome { id: query.id.clone(), label, points, units };
+    let dynamic = query.label.as_deref().filter(|label| is_dynamic(label)).zip(here);
+    let outcome = |label: String, series: TimeSeries, units| {
+        let label = match dynamic {
+            Some((pattern, here)) => {
+                let metric = series.metric.as_ref();
+                fill(pattern, Subject { default: &label, metric, points: &series.points }, here)
+            }
+            None => label,
+        };
+        Outcome { id: query.id.clone(), label, points: series.points, units }
+    };
     match value {
-        Some(Value::Series(series)) if is_metric => Ok(vec![outcome(series.label, series.points)]),
-        Some(Value::Series(series)) => {
-            let label = query.label.clone().unwrap_or_else(|| query.id.clone());
-            Ok(vec![outcome(label, series.points)])
+        Some(Value::Series(series)) if is_metric => Ok(vec![outcome(series.label.clone(), series, units)]),
+        Some(Value::Series(mut series)) => {
+            let plain = query.label.clone().filter(|_| dynamic.is_none());
+            // An expression is no metric, even when it has come of one.
+            series.metric = None;
+            Ok(vec![outcome(plain.unwrap_or_else(|| query.id.clone()), series, units)])
         }
         Some(Value::Array(many)) => {
-            let one = |series: TimeSeries| Outcome {
-                id: query.id.clone(),
-                label: match &query.label {
-                    Some(label) => format!("{label} {}", series.label),
-                    None => series.label,
-                },
-                points: series.points,
-                units: Vec::new(),
+            let one = |series: TimeSeries| {
+                let label = match &query.label {
+                    Some(label) if dynamic.is_none() => format!("{label} {}", series.label),
+                    _ => series.label.clone(),
+                };
+                outcome(label, series, Vec::new())
             };
             Ok(many.into_iter().map(one).collect())
         }

@@ -1,11 +1,14 @@
 //! `GetMetricData`, and the queries that alarms have as well.
 
+use jiff::tz::Offset;
+
 use super::error::ApiError;
 use super::page;
 use super::put::read_unit;
 use super::reader::Reader;
 use crate::document::Document;
-use crate::metrics::query::{MetricStat, Outcome, Query, Source, Window, is_period, run};
+use crate::metrics::label::Here;
+use crate::metrics::query::{MetricStat, Outcome, Query, Source, Window, is_period, run_with_labels};
 use crate::metrics::{Identity, MetricStore};
 
 /// Queries of one request.
@@ -18,7 +21,12 @@ const MAX_POINTS: usize = 100_800;
 const MAX_EXPRESSION: usize = 2048;
 
 /// Answers one page of a request's queries.
-pub(super) fn get(store: &MetricStore, input: &Reader<'_>) -> Result<Document, ApiError> {
+pub(super) fn get(
+    store: &MetricStore,
+    account: (&str, &str),
+    input: &Reader<'_>,
+    now_ms: i64,
+) -> Result<Document, ApiError> {
     let window = window(input, ApiError::validation)?;
     if !input.has("MetricDataQueries") {
         return Err(ApiError::missing("MetricDataQueries"));
@@ -34,7 +42,10 @@ pub(super) fn get(store: &MetricStore, input: &Reader<'_>) -> Result<Document, A
         },
     };
     let skipped = page::skipped(input)?;
-    let outcomes = run(store, &queries, window).map_err(|error| ApiError::validation(error.to_string()))?;
+    let (region, account_id) = account;
+    let here = Here { region, account_id, now: now_ms.div_euclid(1000), offset: offset(input)? };
+    let outcomes = run_with_labels(store, &queries, window, here)
+        .map_err(|error| ApiError::validation(error.to_string()))?;
     let total: usize = outcomes.iter().map(|outcome| outcome.points.len()).sum();
     let mut cut = Cut { before: skipped, left: size };
     let results: Vec<Document> =
@@ -47,6 +58,26 @@ pub(super) fn get(store: &MetricStore, input: &Reader<'_>) -> Result<Document, A
         answer.push(("NextToken".to_owned(), Document::Text(page::token(skipped + size))));
     }
     Ok(Document::Map(answer))
+}
+
+/// The zone of times in labels: `LabelOptions: { Timezone: "+0130" }`.
+fn offset(input: &Reader<'_>) -> Result<Offset, ApiError> {
+    let Some(options) = input.map("LabelOptions")? else { return Ok(Offset::UTC) };
+    let Some(text) = options.text("Timezone")? else { return Ok(Offset::UTC) };
+    let read = || {
+        let (sign, digits) = (text.get(..1)?, text.get(1..5).filter(|_| text.len() == 5)?);
+        let number = |range: std::ops::Range<usize>| {
+            digits.get(range)?.parse::<u8>().ok().filter(|_| digits.is_ascii())
+        };
+        let seconds = i32::from(number(0..2)?) * 3600 + i32::from(number(2..4).filter(|m| *m < 60)?) * 60;
+        let signed = match sign {
+            "+" => seconds,
+            "-" => -seconds,
+            _ => return None,
+        };
+        Offset::from_seconds(signed).ok()
+    };
+    read().ok_or_else(|| options.invalid("Timezone", text))
 }
 
 /// The points of a page: so many are before it, so many are in it.

@@ -112,7 +112,7 @@ impl Api {
         let now = self.clock.now_ms();
         match operation {
             "PutMetricData" => put::put(&self.metrics, &input, now),
-            "GetMetricData" => get_data::get(&self.metrics, &input),
+            "GetMetricData" => get_data::get(&self.metrics, self.alarms.account(), &input, now),
             "GetMetricStatistics" => get_statistics::get(&self.metrics, &input),
             "ListMetrics" => list::list(&self.metrics, &input, now),
             "PutMetricAlarm" | "PutCompositeAlarm" => alarms::put(&self.alarms, operation, &input, now),

@@ -311,6 +311,42 @@ fn a_metric_that_is_not_there_is_empty() {
 }
 
 #[test]
+fn labels_have_the_values_of_their_points() {
+    let api = api();
+    let dimensions = json!([{ "Name": "Route", "Value": "$default" }]);
+    for (name, at, value) in [("M", 0, 1), ("M", -60, 4), ("L", 0, 2)] {
+        let at = NOW / 1000 + at;
+        let datum = json!({ "MetricName": name, "Value": value, "Timestamp": at, "Dimensions": dimensions });
+        ask(&api, "PutMetricData", &put(&datum));
+    }
+    let request = |query: Value, zone: &str| {
+        json!({
+            "StartTime": NOW / 1000 - 60, "EndTime": NOW / 1000 + 60, "MetricDataQueries": [query],
+            "LabelOptions": { "Timezone": zone },
+        })
+    };
+    let check = |query: Value, expected: &[&str]| {
+        let answer = ask(&api, "GetMetricData", &request(query, "-0200"));
+        let results = answer["MetricDataResults"].as_array().unwrap();
+        let labels: Vec<_> = results.iter().map(|result| result["Label"].as_str().unwrap()).collect();
+        assert_eq!(labels, expected);
+    };
+    let metric = json!({ "Namespace": "N", "MetricName": "M", "Dimensions": dimensions });
+    let label = "${LABEL} of ${PROP('Dim.Route')} in ${PROP('Region')}: ${MAX} at ${MAX_TIME}";
+    let stat = json!({ "Period": 60, "Stat": "Sum", "Metric": metric });
+    check(
+        json!({ "Id": "m1", "Label": label, "MetricStat": stat }),
+        &["M of $default in us-east-1: 4 at 2026-09-25T07:19:00-02:00"],
+    );
+    let search =
+        |label| json!({ "Id": "e1", "Label": label, "Expression": "SEARCH('{N,Route}', 'Sum', 60)" });
+    check(search("${PROP('MetricName')} max ${MAX}"), &["L max 2", "M max 4"]);
+    for zone in ["UTC", "+01:30", "+9900", "0130"] {
+        assert_eq!(call(&api, "GetMetricData", &request(search("l"), zone)).0, 400, "{zone}");
+    }
+}
+
+#[test]
 fn answers_come_in_pages_and_in_either_order() {
     let api = api();
     for minute in 0..5 {

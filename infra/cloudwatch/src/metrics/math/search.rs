@@ -3,10 +3,12 @@
 //! "CloudWatch search expression syntax" in the user guide.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::evaluate::Scope;
 use super::value::TimeSeries;
 use crate::metrics::Series;
+use crate::metrics::label::Measured;
 use crate::metrics::query::read;
 use crate::metrics::statistic::Statistic;
 
@@ -50,7 +52,9 @@ pub(super) fn run(
     let grid = scope.window.grid(period);
     let series = found.iter().map(|series| {
         let (points, _) = read(series, None, statistic, &grid);
-        TimeSeries { label: label(series, one_name), period, points }
+        let (identity, statistic) = (series.identity.clone(), statistic.clone());
+        let metric = Some(Arc::new(Measured { identity, statistic, period }));
+        TimeSeries { label: label(series, one_name), period, points, metric }
     });
     Ok(series.collect())
 }

@@ -15,7 +15,7 @@ fn series(label: &str, drawing: &str) -> Value {
         let value = if cell == "-" { return None } else { cell.parse().unwrap() };
         Some((START + 60 * minute, value))
     });
-    Value::Series(TimeSeries { label: label.to_owned(), period: 60, points: points.collect() })
+    Value::Series(TimeSeries { label: label.to_owned(), period: 60, points: points.collect(), metric: None })
 }
 
 /// What an expression over these metrics comes to, drawn.

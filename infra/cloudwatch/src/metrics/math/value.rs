@@ -1,8 +1,10 @@
 //! What an expression comes to: a number, a series, several, or a text; and arithmetic with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::parse::Operator;
+use crate::metrics::label::Measured;
 
 /// Points in order of time, in seconds since the epoch.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +13,8 @@ pub(crate) struct TimeSeries {
     /// In seconds.
     pub(crate) period: i64,
     pub(crate) points: Vec<(i64, f64)>,
+    /// What was measured, when it is a metric that was found.
+    pub(crate) metric: Option<Arc<Measured>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +41,7 @@ impl TimeSeries {
     /// The same series with other points; those that are no number are left out.
     pub(super) fn with(&self, points: impl Iterator<Item = (i64, f64)>) -> Self {
         let points = points.filter(|(_, value)| value.is_finite()).collect();
-        Self { label: self.label.clone(), period: self.period, points }
+        Self { label: self.label.clone(), period: self.period, points, metric: self.metric.clone() }
     }
 
     pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
