@@ -324,7 +324,11 @@ async fn every_invocation_is_reported_with_what_it_took() {
         act(&host, json!({ "do": "print", "stdout": "said\n" })).await.unwrap();
     }
     let lines: Vec<_> = logs.events(GROUP).into_iter().map(|event| event.message).collect();
-    let [start, said, end, first, .., last] = &lines[..] else { panic!("{lines:?}") };
+    let [init, start, said, end, first, .., last] = &lines[..] else { panic!("{lines:?}") };
+    assert!(
+        init.starts_with("INIT_START Runtime Version: provided:al2023.local\tRuntime Version ARN: "),
+        "{init}"
+    );
     let id = start.strip_prefix("START RequestId: ").unwrap().strip_suffix(" Version: $LATEST").unwrap();
     let ended = format!("END RequestId: {id}");
     assert_eq!([&**said, &**end], ["said", &*ended]);
@@ -363,7 +367,7 @@ async fn lines_below_the_functions_level_are_dropped() {
     let written = ["debug", "info", "warn", "ERROR"].map(line).concat() + "without a level\n";
     act(&host, json!({ "do": "print", "stdout": written })).await.unwrap();
     assert_eq!(messages(&logs), [line("warn").trim_end(), line("ERROR").trim_end()]);
-    assert_eq!(logs.events(GROUP).len(), 4, "and Lambda's two");
+    assert_eq!(logs.events(GROUP).len(), 5, "and Lambda's three");
 }
 
 #[tokio::test(flavor = "multi_thread")]

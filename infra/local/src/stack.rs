@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
-use crate::lambda::{Host, HostConfig};
+use crate::lambda::{Host, HostConfig, is_routine};
 use crate::monitoring::Monitoring;
 use crate::programs::Programs;
 use crate::services::{Backends, Services};
@@ -264,14 +264,12 @@ fn faults(switched_on: &[Fault], app: &App) -> Result<Arc<Faults>, StartError> {
     Ok(faults)
 }
 
-/// The last lines of a log group, oldest first.
+/// The last lines of a log group, oldest first, but for those that Lambda writes at every start.
 fn last_lines(logs: &LogStore, group: &str) -> Vec<String> {
     let events = logs.events(group);
-    events
-        .iter()
-        .skip(events.len().saturating_sub(OUTPUT_LINES))
-        .map(|event| event.message.to_string())
-        .collect()
+    let said = events.iter().map(|event| event.message.to_string()).filter(|line| !is_routine(line));
+    let lines: Vec<_> = said.collect();
+    lines.iter().skip(lines.len().saturating_sub(OUTPUT_LINES)).cloned().collect()
 }
 
 fn endpoints(apis: &[WebSocketApi], address: SocketAddr) -> Vec<Endpoint> {

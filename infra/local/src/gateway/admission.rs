@@ -8,6 +8,7 @@ use sam::app::{ApiKey, Authorization, Route};
 use super::authorizer::{Asking, Principal};
 use super::connection::{Connection, Request};
 use super::error::GatewayError;
+use super::execution_log::Execution;
 use super::handshake::Handshake;
 use super::invocation::Invocation;
 use super::sigv4::Caller;
@@ -101,18 +102,19 @@ pub(crate) async fn admit(
     request: &Request,
     handshake: &Handshake,
     route: &Route,
+    execution: &Execution<'_>,
 ) -> Admission {
     let mut checks = Checks::default();
-    let verdict = check(shared, connection, request, handshake, route, &mut checks).await;
+    let verdict = check(shared, connection, (request, handshake), route, execution, &mut checks).await;
     Admission { checks, verdict }
 }
 
 async fn check(
     shared: &Shared,
     connection: &Connection,
-    request: &Request,
-    handshake: &Handshake,
+    (request, handshake): (&Request, &Handshake),
     route: &Route,
+    execution: &Execution<'_>,
     checks: &mut Checks,
 ) -> Result<Admitted, GatewayError> {
     let mut admitted = Admitted::default();
@@ -126,7 +128,7 @@ async fn check(
                 shared.execute_api_arn, connection.api.id, connection.stage.name, route.key
             );
             let invoke = &invocation;
-            let asking = Asking { invoke, authorizer, connection, request, handshake, method_arn };
+            let asking = Asking { invoke, authorizer, connection, request, handshake, execution, method_arn };
             let verdict = asking.verdict(checks).await;
             checks.authorizer_request_id = invocation.request_id().map(str::to_owned);
             checks.authorizer_integration_status = invocation.status();

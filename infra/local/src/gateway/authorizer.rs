@@ -18,6 +18,7 @@ use super::admission::{Check, Checks};
 use super::connection::{Connection, Request};
 use super::error::GatewayError;
 use super::event::{Event, Kind, MultiMap};
+use super::execution_log::Execution;
 use super::handshake::Handshake;
 use super::policy::{Decision, Policy};
 use crate::lambda::{Invoke, InvokeError};
@@ -64,6 +65,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) request: &'a Request,
     pub(crate) handshake: &'a Handshake,
+    pub(crate) execution: &'a Execution<'a>,
     /// The ARN of `$connect`: `arn:aws:execute-api:…/$connect`.
     pub(crate) method_arn: String,
 }
@@ -74,6 +76,17 @@ impl Asking<'_> {
     /// # Errors
     /// What the client is told.
     pub(crate) async fn verdict(&self, checks: &mut Checks) -> Result<Principal, GatewayError> {
+        self.execution.authorizing(&self.authorizer.name);
+        let verdict = self.ask(checks).await;
+        match &verdict {
+            Ok(principal) => self.execution.authorized(&principal.id),
+            Err(GatewayError::Unauthorized) => self.execution.unauthorized(),
+            Err(_) => {}
+        }
+        verdict
+    }
+
+    async fn ask(&self, checks: &mut Checks) -> Result<Principal, GatewayError> {
         let mut headers =
             self.handshake.event_headers(&self.connection.identity.source_ip, self.request.time);
         let query = self.handshake.query();
@@ -144,6 +157,8 @@ impl Asking<'_> {
             InvokeError::Function { message, .. } if message == UNAUTHORIZED => GatewayError::Unauthorized,
             error => failed(GatewayError::AuthorizerFailed, &error.to_string()),
         })?;
+        let body = String::from_utf8_lossy(&bytes);
+        self.execution.trace(format_args!("Authorizer result body before parsing: {body}"));
         parse(&bytes).map_err(|reason| failed(GatewayError::AuthorizerInvalid, &reason))
     }
 

@@ -158,7 +158,7 @@ async fn connect(
         return Ok(None);
     };
     let Admission { checks, verdict } =
-        admission::admit(shared, connection, &request, handshake, route).await;
+        admission::admit(shared, connection, &request, handshake, route, &execution).await;
     let outcome = match verdict {
         Ok(admitted) => {
             connection.principal = admitted.principal;

@@ -1,9 +1,9 @@
 //! A stage's execution log: what the gateway does with an event, step by step.
 //!
 //! [Set up logging for WebSocket APIs] in API Gateway's developer guide has the levels; the group
-//! and the lines are as the service was recorded. Lines about what was not recorded are in the words
-//! that REST APIs have for it. Like AWS, it says nothing of what is throttled, and nothing of
-//! management calls.
+//! and the lines are as the service was recorded. Lines about what was not recorded, as authorizers,
+//! are in the words that REST APIs have for it. Like AWS, it says nothing of what is throttled, and
+//! nothing of management calls.
 //!
 //! [Set up logging for WebSocket APIs]: https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 
@@ -97,6 +97,7 @@ impl ExecutionLog {
             connection_id: connection_id.clone(),
             request,
             route_key,
+            id_told: AtomicBool::new(false),
             failure_told: AtomicBool::new(false),
         }
     }
@@ -121,11 +122,31 @@ pub(crate) struct Execution<'a> {
     connection_id: ConnectionId,
     request: &'a Request,
     route_key: Option<&'a str>,
+    /// Whether the extended request id has been told.
+    id_told: AtomicBool,
     /// Whether it has been said why the event failed.
     failure_told: AtomicBool,
 }
 
 impl Execution<'_> {
+    /// A handshake is taken to an authorizer.
+    pub(crate) fn authorizing(&self, authorizer: &str) {
+        self.tell_id();
+        self.info(format_args!("Starting authorizer: {authorizer} for request: {}", self.request.id));
+    }
+
+    /// An authorizer lets a client in. Who it is, only its principal's end says.
+    pub(crate) fn authorized(&self, principal: &str) {
+        let principal = masked(principal);
+        self.info(format_args!("Using valid authorizer policy for principal: {principal}"));
+        self.info(format_args!("Successfully completed authorizer execution"));
+    }
+
+    /// An authorizer does not know the client, or there was nothing to ask it with.
+    pub(crate) fn unauthorized(&self) {
+        self.info(format_args!("Unauthorized request: {}", self.request.id));
+    }
+
     /// A handshake that may come in.
     pub(crate) fn connecting(&self, identity: &Identity, api_key: Option<&ApiKey>) {
         self.begin(api_key.map(Some));
@@ -214,8 +235,8 @@ impl Execution<'_> {
         let id = &self.request.id;
         let (api, stage) = (&self.log.api_id, &self.log.stage);
         let route = self.route_key.unwrap_or_default();
-        let masked = api_key.flatten().map(masked).unwrap_or_default();
-        self.info(format_args!("Extended Request Id: {id}"));
+        let masked = api_key.flatten().map(|key| masked(&key.value)).unwrap_or_default();
+        self.tell_id();
         self.info(format_args!(
             "Verifying Usage Plan for request: {id}. API Key: {masked} API Stage: {api}/{stage}"
         ));
@@ -234,6 +255,13 @@ impl Execution<'_> {
         }
         self.info(format_args!("Starting execution for request: {id}"));
         self.info(format_args!("WebSocket Request Route: [{route}]"));
+    }
+
+    /// What every event begins with.
+    fn tell_id(&self) {
+        if !self.id_told.swap(true, Ordering::Relaxed) {
+            self.info(format_args!("Extended Request Id: {}", self.request.id));
+        }
     }
 
     /// Whether whole messages and events are written.
@@ -294,9 +322,10 @@ fn level_of(row: &Row<'_>) -> LoggingLevel {
     }
 }
 
-/// A key as logs may have it.
-fn masked(key: &ApiKey) -> String {
-    let shown = key.value.len().saturating_sub(6);
-    let shown = key.value.get(shown..).unwrap_or_default();
-    format!("{}{shown}", "*".repeat(key.value.chars().count().saturating_sub(shown.len())))
+/// A secret as logs may have it: its last six characters, or fewer of one that is short.
+fn masked(secret: &str) -> String {
+    let characters = secret.chars().count();
+    let hidden = characters.saturating_sub(6).max(characters.div_ceil(2));
+    let shown: String = secret.chars().skip(hidden).collect();
+    format!("{}{shown}", "*".repeat(hidden))
 }

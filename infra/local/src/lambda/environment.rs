@@ -30,7 +30,7 @@ pub(super) async fn run(
 ) {
     let settings = &function.settings;
     let log = LogStream::new(function.logs.clone(), &settings.log_group, Arc::clone(&function.clock));
-    let system = Arc::new(SystemLog::new(log.clone(), settings));
+    let system = Arc::new(SystemLog::new(log.clone(), settings, &function.arn));
     let ending = match Process::start(&function, id, &log, &system).await {
         Ok(mut process) => process.watch(&function, id, &changed).await,
         Err(error) => Ending::NotStarted(error.to_string()),

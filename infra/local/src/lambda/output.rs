@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, PipeReader};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cloudwatch::logs::LogStore;
 use sam::app::{LogFormat, LogLevel};
@@ -42,6 +43,12 @@ impl LogStream {
     /// The time as Lambda's own lines have it: RFC 3339 with milliseconds.
     pub(super) fn now(&self) -> String {
         format!("{:.3}", timestamp(self.clock.now_ms()))
+    }
+
+    /// The time so long before now, in the same form.
+    pub(super) fn before(&self, duration: Duration) -> String {
+        let ago = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        format!("{:.3}", timestamp(self.clock.now_ms().saturating_sub(ago)))
     }
 
     pub(super) fn write(&self, message: String) {

@@ -32,7 +32,7 @@ pub(super) fn exit_reason(status: ExitStatus) -> String {
 /// lines that tell of a failure are none.
 #[must_use]
 pub fn is_routine(line: &str) -> bool {
-    if ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "]
+    if ["INIT_START ", "START RequestId: ", "END RequestId: ", "REPORT RequestId: "]
         .iter()
         .any(|text| line.starts_with(text))
     {
@@ -107,6 +107,10 @@ pub(super) struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runtime_version: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runtime_version_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) function_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) function_version: Option<&'static str>,
@@ -115,7 +119,18 @@ pub(super) struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spans: Option<[Span; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<Metrics>,
+}
+
+/// A part of an invocation's time.
+#[derive(Debug, Serialize)]
+pub(super) struct Span {
+    pub(super) name: &'static str,
+    pub(super) start: String,
+    #[serde(rename = "durationMs")]
+    pub(super) duration: f64,
 }
 
 /// `metrics` of a record.
@@ -123,6 +138,8 @@ pub(super) struct Record<'a> {
 pub(super) struct Metrics {
     #[serde(rename = "durationMs")]
     pub(super) duration: f64,
+    #[serde(rename = "producedBytes", skip_serializing_if = "Option::is_none")]
+    pub(super) produced_bytes: Option<usize>,
     #[serde(rename = "billedDurationMs", skip_serializing_if = "Option::is_none")]
     pub(super) billed_duration: Option<u128>,
     #[serde(rename = "memorySizeMB", skip_serializing_if = "Option::is_none")]
@@ -197,6 +214,7 @@ mod tests {
             format!(r#"{{"time":"2026-09-25T09:20:13.100Z","type":"platform.{kind}","record":{record}}}"#)
         };
         for line in [
+            "INIT_START Runtime Version: provided:al2023.local\tRuntime Version ARN: arn".to_owned(),
             "START RequestId: 1 Version: $LATEST".to_owned(),
             "END RequestId: 1".to_owned(),
             "REPORT RequestId: 1\tDuration: 1.00 ms".to_owned(),

@@ -83,6 +83,7 @@ async fn response(
     Path(request_id): Path<String>,
     body: Body,
 ) -> Response {
+    environment.system.answering();
     let (answer, status) = match read(body).await {
         Ok(answer) => (Ok(answer), StatusCode::ACCEPTED),
         Err(Unread::TooLarge(error)) => (Err(error), StatusCode::PAYLOAD_TOO_LARGE),

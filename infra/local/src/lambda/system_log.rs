@@ -2,14 +2,14 @@
 //! took.
 //!
 //! Lambda developer guide, "Working with Lambda function logs" and "Configuring advanced logging
-//! controls". `INIT_START` of the text format is not written: it is about the version of a managed
-//! runtime, and here is none. Since August 2025 the Init phase is billed with the first invocation
+//! controls". There is no managed runtime here; the version that is told says so. Since August 2025 the Init phase is billed with the first invocation
 //! (AWS Compute Blog, "AWS Lambda standardizes billing for INIT Phase").
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sam::app::{LogFormat, LogLevel};
 use tokio::time::Instant;
 
@@ -17,9 +17,15 @@ use super::InvokeError;
 use super::memory::Memory;
 use super::output::LogStream;
 use super::phase::{Answer, Ending};
-use super::platform::{Event, Metrics, Outcome, Record, millis};
+use super::platform::{Event, Metrics, Outcome, Record, Span, millis};
 
 const VERSION: &str = "$LATEST";
+
+/// Runtimes of AWS have versions such as `provided:al2023.v98`.
+const RUNTIME_VERSION: &str = "provided:al2023.local";
+
+/// What stands in the ARN of a runtime's version: 64 hexadecimal digits, of no version of AWS.
+const RUNTIME_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Lambda's own lines of one environment.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ struct State {
     init: Option<Duration>,
     /// The invocation that was last said to have started.
     started: Option<Arc<str>>,
+    /// Since when the process sends its answer.
+    answering: Option<Instant>,
     memory: Memory,
 }
 
@@ -47,22 +55,35 @@ struct Report {
     ran: Duration,
     init: Option<Duration>,
     memory_used: u64,
+    /// How long it took to take the answer in, once the process had begun to send it.
+    response: Duration,
 }
 
 impl SystemLog {
-    /// The log of an environment that is being made.
-    pub(super) fn new(log: LogStream, function: &sam::app::Function) -> Self {
+    /// The log of an environment that is being made, for a function with its ARN.
+    pub(super) fn new(log: LogStream, function: &sam::app::Function, arn: &str) -> Self {
         let (format, memory_mb) = (function.log_format, function.memory_mb);
         let system = Self { log, format, memory_mb, created: Instant::now(), state: Mutex::default() };
+        // `arn:aws:lambda:us-east-1:` of it.
+        let place: String = arn.split_inclusive(':').take(4).collect();
+        let runtime = format!("{place}:runtime:{RUNTIME_HASH}");
+        if system.is_text() {
+            system.log.write(format!(
+                "INIT_START Runtime Version: {RUNTIME_VERSION}\tRuntime Version ARN: {runtime}\t"
+            ));
+            return system;
+        }
         let record = Record {
             initialization_type: Some("on-demand"),
             phase: Some("init"),
+            runtime_version: Some(RUNTIME_VERSION),
+            runtime_version_arn: Some(&runtime),
             function_name: Some(&function.name),
             function_version: Some(VERSION),
             ..Record::default()
         };
-        // On AWS at INFO, when there is a version of the runtime to tell.
-        system.event(LogLevel::Debug, "platform.initStart", record);
+        // At DEBUG when there is no version to tell.
+        system.event(LogLevel::Info, "platform.initStart", record);
         system
     }
 
@@ -104,11 +125,16 @@ impl SystemLog {
         }
     }
 
+    /// The process begins to send an answer.
+    pub(super) fn answering(&self) {
+        self.lock().answering = Some(Instant::now());
+    }
+
     /// An invocation was answered.
     pub(super) fn answered(&self, request_id: &Arc<str>, answer: &Answer, ran: Duration) {
         self.started(request_id);
         let outcome = answer.as_ref().map_or_else(Outcome::of_error, |_| Outcome::SUCCESS);
-        self.ended(request_id, outcome, ran);
+        self.ended(request_id, outcome, answer.as_ref().ok().map(Bytes::len), ran);
     }
 
     /// An environment ended before its invocation was answered.
@@ -120,13 +146,15 @@ impl SystemLog {
                 error => format!("{} {request_id} {error}", self.log.now()),
             });
         }
-        self.ended(request_id, Outcome::of_error(error), ran);
+        self.ended(request_id, Outcome::of_error(error), None, ran);
     }
 
-    fn ended(&self, request_id: &str, outcome: Outcome<'_>, ran: Duration) {
+    /// `produced` are the bytes of the answer, when there is one.
+    fn ended(&self, request_id: &str, outcome: Outcome<'_>, produced: Option<usize>, ran: Duration) {
         let report = {
             let mut state = self.lock();
-            Report { ran, init: state.init.take(), memory_used: state.memory.most_mb() }
+            let response = state.answering.take().map(|begun| begun.elapsed()).unwrap_or_default();
+            Report { ran, init: state.init.take(), memory_used: state.memory.most_mb(), response }
         };
         if self.is_text() {
             self.log.write(format!("END RequestId: {request_id}"));
@@ -135,17 +163,30 @@ impl SystemLog {
         }
         let success = outcome.is_success();
         let level = if success { LogLevel::Debug } else { LogLevel::Warn };
-        let done = Record::invocation(request_id, outcome, Metrics::of(ran));
+        let metrics = Metrics { produced_bytes: produced, ..Metrics::of(ran) };
+        let spans = produced.map(|_| self.spans(&report));
+        let done = Record { spans, ..Record::invocation(request_id, outcome, metrics) };
         self.event(level, "platform.runtimeDone", done);
         let level = if success { LogLevel::Info } else { LogLevel::Warn };
         let metrics = Metrics {
             duration: millis(ran),
+            produced_bytes: None,
             billed_duration: Some(report.billed()),
             memory_size: Some(self.memory_mb),
             max_memory_used: Some(report.memory_used),
             init_duration: report.init.map(millis),
         };
         self.event(level, "platform.report", Record::invocation(request_id, outcome, metrics));
+    }
+
+    /// What an invocation's time went into, up to the end of its answer.
+    fn spans(&self, report: &Report) -> [Span; 2] {
+        let response = report.response.min(report.ran);
+        let before = report.ran.saturating_sub(response);
+        [
+            Span { name: "responseLatency", start: self.log.before(report.ran), duration: millis(before) },
+            Span { name: "responseDuration", start: self.log.before(response), duration: millis(response) },
+        ]
     }
 
     fn text_report(&self, request_id: &str, outcome: Outcome<'_>, report: &Report) -> String {

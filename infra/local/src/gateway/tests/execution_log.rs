@@ -1,10 +1,10 @@
 //! The execution log at its levels.
 
 use futures_util::{SinkExt, StreamExt};
-use sam::app::{ApiKeySource, LoggingLevel, RouteSettings, WebSocketApi};
+use sam::app::{ApiKeySource, IdentitySource, LoggingLevel, RouteSettings, WebSocketApi};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::authorizers::keyed;
+use super::authorizers::{guarded, keyed};
 use super::support::{Server, api, play};
 use crate::gateway::{Quotas, is_execution_failure};
 
@@ -184,6 +184,61 @@ async fn a_route_that_asks_for_an_api_key_says_whether_it_was_there() {
     assert_eq!(said("API Key  not authorized: route 'echo' requires a valid API Key"), 1, "{lines:?}");
     assert_eq!(said("API Key  authorized because route 'echo'"), 0);
     assert_eq!(said("API Key  authorized because route '$connect'"), 2);
+}
+
+/// The lines of a handshake that an authorizer decides about, up to those of every event.
+async fn authorized(function: &str, trace: bool) -> String {
+    let mut api = guarded("$connect ok", function, &[IdentitySource::QueryString("token".to_owned())]);
+    let settings = RouteSettings { data_trace_enabled: Some(trace), ..level(LoggingLevel::Info) };
+    api.stages.get_mut("prod").unwrap().default_route_settings = settings;
+    let server = Server::with(vec![api]).await;
+    if function == "allows" {
+        server.connect_with("/prod?token=t", &[]).await;
+    } else {
+        let path = if function == "nobody" { "/prod" } else { "/prod?token=t" };
+        server.refusal(path, &[]).await;
+    }
+    let lines = lines(server).await;
+    let shown = lines.iter().take_while(|line| !line.starts_with("Verifying"));
+    shown.map(|line| line.chars().take(100).collect::<String>()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn an_authorizer_has_the_lines_that_rest_apis_have_for_it() {
+    insta::assert_snapshot!(authorized("allows", false).await, @r"
+    Extended Request Id: <r>
+    Starting authorizer: tokens for request: <r>
+    Using valid authorizer policy for principal: *1
+    Successfully completed authorizer execution
+    ");
+    insta::assert_snapshot!(authorized("allows", true).await, @r#"
+    Extended Request Id: <r>
+    Starting authorizer: tokens for request: <r>
+    Authorizer result body before parsing: {"context":{"n":1,"ok":true,"plan":"gold"},"policyDocument":{
+    Using valid authorizer policy for principal: *1
+    Successfully completed authorizer execution
+    "#);
+    insta::assert_snapshot!(authorized("nobody", false).await, @r"
+    Extended Request Id: <r>
+    Starting authorizer: tokens for request: <r>
+    Unauthorized request: <r>
+    Request refused: Unauthorized (UNAUTHORIZED)
+    Client [Connection Id: <c>] did not connect to API [a1b2c3d4e5], response status code [401].
+    ");
+    insta::assert_snapshot!(authorized("breaks", false).await, @r"
+    Extended Request Id: <r>
+    Starting authorizer: tokens for request: <r>
+    Request refused: Internal server error (AUTHORIZER_FAILURE)
+    Client [Connection Id: <c>] did not connect to API [a1b2c3d4e5], response status code [500].
+    ");
+}
+
+#[tokio::test]
+async fn management_calls_have_no_lines() {
+    let server = Server::with(vec![with_settings("", level(LoggingLevel::Info))]).await;
+    let path = "/prod/@connections/L0SM9cOFvHcCIhw=";
+    assert_eq!(server.http("POST", path, b"x").await.status, 410);
+    assert_eq!(lines(server).await, [""; 0]);
 }
 
 #[tokio::test]

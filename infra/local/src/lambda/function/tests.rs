@@ -32,7 +32,7 @@ pub(in crate::lambda) fn settings() -> sam::app::Function {
 /// The log of a new environment.
 fn system(function: &Function) -> SystemLog {
     let (logs, clock) = (function.logs.clone(), Arc::clone(&function.clock));
-    SystemLog::new(LogStream::new(logs, "group", clock), &function.settings)
+    SystemLog::new(LogStream::new(logs, "group", clock), &function.settings, &function.arn)
 }
 
 /// A function with a `Timeout` of 3 s whose environments are played by the test.

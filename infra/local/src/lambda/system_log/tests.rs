@@ -17,11 +17,13 @@ impl Clock for At {
     }
 }
 
+const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
 /// An environment's log whose Init phase took 80.5 ms, and what is written to it.
 async fn environment(format: LogFormat) -> (SystemLog, LogStore) {
     let logs = LogStore::default();
     let stream = LogStream::new(logs.clone(), "group", Arc::new(At(1_790_328_013_100)));
-    let system = SystemLog::new(stream, &sam::app::Function { log_format: format, ..settings() });
+    let system = SystemLog::new(stream, &sam::app::Function { log_format: format, ..settings() }, ARN);
     advance(Duration::from_micros(80_500)).await;
     (system, logs)
 }
@@ -32,7 +34,8 @@ fn json(system: LogLevel) -> LogFormat {
 
 fn lines(logs: &LogStore) -> String {
     let lines: Vec<_> = logs.events("group").into_iter().map(|event| event.message).collect();
-    lines.join("\n")
+    // The digits of the runtime's version.
+    lines.join("\n").replace(RUNTIME_HASH, "<hash>")
 }
 
 /// Two invocations: one that is well, and one whose handler fails.
@@ -55,6 +58,7 @@ async fn text_has_start_end_and_report_and_the_first_report_has_the_init_phase()
     let (system, logs) = environment(LogFormat::Text).await;
     two(&system);
     insta::assert_snapshot!(lines(&logs).replace('\t', "|"), @r"
+    INIT_START Runtime Version: provided:al2023.local|Runtime Version ARN: arn:aws:lambda:us-east-1::runtime:<hash>|
     START RequestId: one Version: $LATEST
     END RequestId: one
     REPORT RequestId: one|Duration: 12.34 ms|Billed Duration: 93 ms|Memory Size: 128 MB|Max Memory Used: 0 MB|Init Duration: 80.50 ms|
@@ -69,6 +73,7 @@ async fn json_has_start_and_report_at_info() {
     let (system, logs) = environment(json(LogLevel::Info)).await;
     two(&system);
     insta::assert_snapshot!(lines(&logs), @r#"
+    {"time":"2026-09-25T09:20:13.100Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init","runtimeVersion":"provided:al2023.local","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:<hash>","functionName":"stack-F","functionVersion":"$LATEST"}}
     {"time":"2026-09-25T09:20:13.100Z","type":"platform.start","record":{"requestId":"one","version":"$LATEST"}}
     {"time":"2026-09-25T09:20:13.100Z","type":"platform.report","record":{"requestId":"one","status":"success","metrics":{"durationMs":12.34,"billedDurationMs":93,"memorySizeMB":128,"maxMemoryUsedMB":0,"initDurationMs":80.5}}}
     {"time":"2026-09-25T09:20:13.100Z","type":"platform.start","record":{"requestId":"two","version":"$LATEST"}}
@@ -100,6 +105,18 @@ async fn json_at_debug_has_every_step_and_at_warn_only_failures() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn json_at_debug_says_what_an_answers_time_went_into() {
+    let (system, logs) = environment(json(LogLevel::Debug)).await;
+    let id: Arc<str> = "one".into();
+    system.started(&id);
+    system.answering();
+    advance(Duration::from_millis(2)).await;
+    system.answered(&id, &Ok(Bytes::from_static(b"null")), Duration::from_millis(12));
+    let done = lines(&logs).lines().find(|line| line.contains("runtimeDone")).unwrap().to_owned();
+    insta::assert_snapshot!(done, @r#"{"time":"2026-09-25T09:20:13.100Z","type":"platform.runtimeDone","record":{"requestId":"one","status":"success","spans":[{"name":"responseLatency","start":"2026-09-25T09:20:13.088Z","durationMs":10.0},{"name":"responseDuration","start":"2026-09-25T09:20:13.098Z","durationMs":2.0}],"metrics":{"durationMs":12.0,"producedBytes":4}}}"#);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_timeout_and_a_crash_are_in_lambdas_words() {
     let (system, logs) = environment(LogFormat::Text).await;
     let ran = Duration::from_secs(3);
@@ -107,6 +124,7 @@ async fn a_timeout_and_a_crash_are_in_lambdas_words() {
     let crash = Ending::Exited("Runtime exited with error: exit status 3".to_owned()).error("two");
     system.failed(&"two".into(), &crash, ran);
     insta::assert_snapshot!(lines(&logs).replace('\t', "|"), @r"
+    INIT_START Runtime Version: provided:al2023.local|Runtime Version ARN: arn:aws:lambda:us-east-1::runtime:<hash>|
     START RequestId: one Version: $LATEST
     2026-09-25T09:20:13.100Z one Task timed out after 3.00 seconds
     END RequestId: one
@@ -128,6 +146,7 @@ async fn an_init_phase_that_fails_is_reported() {
     let (system, events) = environment(json(LogLevel::Warn)).await;
     system.init_failed(&Ending::InitError(handler_failed()), ran);
     insta::assert_snapshot!(lines(&logs).replace('\t', "|") + "\n" + &lines(&events), @r#"
+    INIT_START Runtime Version: provided:al2023.local|Runtime Version ARN: arn:aws:lambda:us-east-1::runtime:<hash>|
     INIT_REPORT Init Duration: 10.00 ms|Phase: init|Status: timeout
     INIT_REPORT Init Duration: 10.00 ms|Phase: init|Status: error|Error Type: Runtime.InvalidEntrypoint
     no such file
