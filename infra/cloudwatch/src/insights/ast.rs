@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::lexer::Name;
 use super::period::Period;
+use super::source::Source;
 
 /// Bytes of the query.
 pub(super) type Span = Range<usize>;
@@ -86,6 +87,8 @@ pub(super) enum CommandKind {
     Stats {
         items: Vec<Item>,
         by: Vec<Item>,
+        /// Milliseconds by which the bins are shifted, and the bytes of that.
+        offset: Option<(i64, Span)>,
     },
     Sort(Vec<(Item, bool)>),
     Limit {
@@ -117,24 +120,92 @@ pub(super) enum CommandKind {
         to: usize,
     },
     CountFrequent(Vec<Expr>),
+    Join(Join),
+    /// `appendcols`: may columns that are there be replaced, rows at most, the other query.
+    AppendCols {
+        replace: bool,
+        most: usize,
+        commands: Vec<Command>,
+    },
+    Lookup(Lookup),
+    AddTotals(Totals),
+    /// `sessionize`: what tells who it is, and the longest pause in milliseconds.
+    Sessionize {
+        of: Vec<Expr>,
+        pause: i64,
+        alias: Option<Alias>,
+    },
+    Outlier(Outlier),
+    /// `relevantfields`: the fields, none for all; and the condition.
+    RelevantFields {
+        fields: Vec<Expr>,
+        condition: Expr,
+    },
 }
 
-/// Where the events come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// One log group by its name.
-    Group(String),
-    /// Every group whose name begins with one of these.
-    Prefixes(Vec<String>),
+/// `join`: the rows of another query, by one field of each side.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Join {
+    /// Rows without a partner stay (`type=left`).
+    pub(super) outer: bool,
+    pub(super) left: String,
+    pub(super) right: String,
+    pub(super) left_key: Expr,
+    pub(super) right_key: Expr,
+    pub(super) commands: Vec<Command>,
 }
 
-/// The window that `diff` compares with.
+/// `lookup` and `cidrlookup`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lookup {
+    pub(super) table: Alias,
+    pub(super) by: LookupBy,
+    /// Columns of the table, and the names that they get.
+    pub(super) outputs: Vec<(Alias, Alias)>,
+    /// Only what is missing is filled (`OUTPUTNEW`).
+    pub(super) fill: bool,
+}
+
+/// How a row of a lookup table is found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum LookupBy {
+    /// Columns and the values that they must have.
+    Equal(Vec<(Alias, Expr)>),
+    /// The column of ranges, when it is named, and the address.
+    Range(Option<Alias>, Expr),
+}
+
+/// `addtotals`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Totals {
+    /// The column of the rows' totals.
+    pub(super) name: Alias,
+    pub(super) row: bool,
+    pub(super) col: bool,
+    /// None is all columns.
+    pub(super) fields: Vec<Expr>,
+}
+
+/// `outlier`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Outlier {
+    pub(super) remove: bool,
+    /// Interquartile ranges beyond the quartile that are still no outlier.
+    pub(super) factor: f64,
+    pub(super) lower: bool,
+    pub(super) mark: bool,
+    pub(super) fields: Vec<Expr>,
+}
+
+/// The window that `diff` and `logcompare` compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Diff {
     Period,
     Day,
     Week,
     Month,
+    /// So many milliseconds earlier.
+    Shift(i64),
 }
 
 /// `parse`: what is read and how.

@@ -47,6 +47,11 @@ impl Fault {
         Self { message: format!("unknown {kind} '{word}'{hint}"), span, suggestion }
     }
 
+    /// What is wrong, without the place.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The fault with its offsets in characters of `query`.
     pub(super) fn locate(self, query: &str) -> QueryError {
         let chars = |bytes: usize| query.char_indices().take_while(|(at, _)| *at < bytes).count();

@@ -1,14 +1,16 @@
 //! Compiled expressions: names have become slots of a row, constants are ready.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
 use regex::Regex;
 
+use super::Range;
 use super::compare;
 use super::functions::Function;
+use super::lookup::Index;
 use super::period::Period;
+use super::relation::Answer;
 use super::value::Value;
 
 /// What is constant while a query runs.
@@ -20,12 +22,13 @@ pub(super) struct Context {
     pub(super) start: i64,
     /// The window's last millisecond.
     pub(super) end: i64,
+    /// The window that `diff` compares with: all of it, though it may reach into the query's own.
+    pub(super) baseline: Option<Range>,
     /// What each subquery gave.
     pub(super) answers: Vec<Option<Arc<Answer>>>,
+    /// The lookup tables, as the query looks into them.
+    pub(super) tables: Vec<Arc<Index>>,
 }
-
-/// The values of a subquery's column, each in the form that equal values have in common.
-pub(super) type Answer = HashSet<Box<str>>;
 
 /// An expression over the slots of a row.
 #[derive(Debug, Clone)]
@@ -158,9 +161,7 @@ impl Expr {
             Self::InQuery { of, place, negated } => {
                 let answer = context.answers.get(*place).and_then(Option::as_deref);
                 let of = of.eval(row, context);
-                of.as_text()
-                    .zip(answer)
-                    .is_some_and(|(text, answer)| answer.contains(&*compare::common(&text)) != *negated)
+                of.as_text().zip(answer).is_some_and(|(text, answer)| answer.has(&text) != *negated)
             }
             Self::Contains { of, part, negated } => {
                 let of = of.eval(row, context);

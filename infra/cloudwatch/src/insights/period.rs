@@ -93,6 +93,17 @@ impl Period {
     }
 }
 
+/// The longest duration: a hundred years.
+const LONGEST_MS: i64 = 36_525 * 86_400_000;
+
+/// The milliseconds of `count unit`, without the caps of `bin`: `offset 48h` is two days. `None`
+/// for an unknown unit, for one of the calendar, and for what is not above zero.
+pub(super) fn duration(count: f64, unit: &str) -> Option<i64> {
+    let length = Period::new(1.0, unit)?.fixed_ms()?;
+    let ms = super::number::to_i64(count * super::number::from_i64(length))?;
+    (1..=LONGEST_MS).contains(&ms).then_some(ms)
+}
+
 fn floor_to(ms: i64, length: i64, origin: i64) -> Option<i64> {
     ms.checked_sub(ms.checked_sub(origin)?.rem_euclid(length))
 }

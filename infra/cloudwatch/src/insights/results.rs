@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::discover::Pointer;
 use super::exec::row::Row;
-use super::plan::{Columns, Slot};
+use super::plan::{Plan, Slot};
+use super::value::Value;
 
 /// A finished query, or one that is still running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,23 +40,33 @@ impl Statistics {
     }
 }
 
-pub(super) fn collect(
-    columns: &Columns,
-    pointer: Option<Slot>,
-    rows: &[Row<'_>],
-    statistics: Statistics,
-) -> Results {
-    let names: Vec<Arc<str>> = columns.iter().map(|(name, _)| Arc::from(name.as_str())).collect();
+/// Keeps where each event is, before a command over all rows gives them an order of its own.
+pub(super) fn keep_pointers(plan: &Plan, rows: &mut [Row<'static>]) {
+    let (Some(group), Some(kept)) = (plan.pointer, plan.kept_pointer) else { return };
+    for row in rows {
+        if let (true, Some(pointer)) = (row.get(kept).is_null(), pointer(row, group)) {
+            row.set(kept, Value::text(pointer));
+        }
+    }
+}
+
+fn pointer(row: &Row<'_>, group: Slot) -> Option<String> {
+    let (timestamp, id, _) = row.tie;
+    let group = row.get(group).as_text()?.into_owned();
+    Some(Pointer { group, timestamp: !timestamp, id: !id }.encode())
+}
+
+pub(super) fn collect(plan: &Plan, rows: &[Row<'_>], statistics: Statistics) -> Results {
+    let names: Vec<Arc<str>> = plan.columns.iter().map(|(name, _)| Arc::from(name.as_str())).collect();
     let ptr: Arc<str> = Arc::from("@ptr");
     let cells = |row: &Row<'_>| {
-        let named = names.iter().zip(columns);
+        let named = names.iter().zip(&plan.columns);
         let mut cells: Vec<(Arc<str>, String)> = named
             .filter_map(|(name, (_, slot))| Some((Arc::clone(name), row.get(*slot).display()?)))
             .collect();
-        if let Some(group) = pointer.and_then(|slot| row.get(slot).as_text()) {
-            let (timestamp, id, _) = row.tie;
-            let pointer = Pointer { group: group.into_owned(), timestamp: !timestamp, id: !id };
-            cells.push((Arc::clone(&ptr), pointer.encode()));
+        let kept = plan.kept_pointer.and_then(|slot| row.get(slot).display());
+        if let Some(pointer) = plan.pointer.and_then(|group| kept.or_else(|| pointer(row, group))) {
+            cells.push((Arc::clone(&ptr), pointer));
         }
         cells
     };

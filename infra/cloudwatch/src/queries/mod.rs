@@ -9,7 +9,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::insights::{Limits, Owner, Query, Range, Source};
+use crate::insights::{Candidate, Limits, Owner, Query, Range, Selection, Source};
 use crate::logs::LogStore;
 
 pub(crate) use job::{Job, Status};
@@ -101,20 +101,25 @@ fn forget(kept: &mut VecDeque<Arc<Job>>) {
     *kept = stays;
 }
 
-/// The groups that sources mean.
+/// The groups that sources mean; `account` is whose they all are.
 ///
 /// # Errors
 /// The name of a group that is not there.
-pub(crate) fn resolve(logs: &LogStore, sources: &[Source]) -> Result<Vec<String>, String> {
+pub(crate) fn resolve(logs: &LogStore, account: &str, sources: &[Source]) -> Result<Vec<String>, String> {
     let known = logs.groups();
+    let is_selected = |selection: &Selection, name: &str| {
+        let tags = logs.tags(name).unwrap_or_default();
+        // Every local group is of the Standard class.
+        selection.admits(Candidate { name, account, class: "STANDARD", tags: &tags })
+    };
     let mut found: Vec<String> = Vec::new();
     for source in sources {
         match source {
             Source::Group(name) if known.iter().any(|known| **known == **name) => found.push(name.clone()),
             Source::Group(name) => return Err(name.clone()),
-            Source::Prefixes(prefixes) => {
-                let is_meant = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-                found.extend(known.iter().filter(|name| is_meant(name)).map(|name| name.to_string()));
+            Source::Groups(selection) => {
+                let meant = known.iter().filter(|name| is_selected(selection, name));
+                found.extend(meant.map(|name| name.to_string()));
             }
         }
     }

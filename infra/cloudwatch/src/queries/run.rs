@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::job::{Job, Status, WORKERS};
 use super::{Request, resolve};
-use crate::insights::{Event, Execution, ExecutionError, Query, Results};
+use crate::insights::{Event, Execution, ExecutionError, Limits, Query, Results};
 use crate::logs::LogStore;
 
 /// How long a query may run (quota of Logs Insights).
 const TIMEOUT_MS: i64 = 60 * 60_000;
+
+/// How long a query inside it may run (CloudWatch user guide, "subqueries").
+const INNER_TIMEOUT_MS: i64 = 30_000;
 
 /// Parts of a group's time that threads share out.
 const PARTS: i64 = 8;
@@ -29,6 +32,8 @@ struct Slice<'g> {
 enum Failure {
     /// It was stopped, or its time is over, before there was any.
     Ended,
+    /// A query inside it took too long.
+    Slow,
     Query(ExecutionError),
 }
 
@@ -46,6 +51,10 @@ pub(super) fn run(logs: &LogStore, job: &Job, request: &Request) {
         Err(Failure::Ended) => job.end(Status::Timeout, None),
         Ok(results) if run.is_late() => job.end(Status::Timeout, Some(results)),
         Ok(results) => job.end(Status::Complete, Some(results)),
+        Err(Failure::Slow) => {
+            tracing::warn!(query = request.text, "a query failed: a subquery ran for more than 30 seconds");
+            job.end(Status::Failed, None);
+        }
         Err(Failure::Query(error)) => {
             tracing::warn!(query = request.text, error = %error, "a query failed");
             job.end(Status::Failed, None);
@@ -55,19 +64,31 @@ pub(super) fn run(logs: &LogStore, job: &Job, request: &Request) {
 
 impl Run<'_> {
     fn results(&self, query: &Query, groups: &[String]) -> Result<Results, Failure> {
-        let Request { range, limits, owner, .. } = self.request;
+        let execution = self.execution(query, &self.request.limits)?;
+        let slices = self.slices(query, groups);
+        self.read(&execution, &slices, i64::MAX).finish().map_err(Failure::Query)
+    }
+
+    /// A query with the answers of those inside it. What the caller said about rows is about the
+    /// outer one.
+    fn execution(&self, query: &Query, limits: &Limits) -> Result<Execution, Failure> {
+        let Request { range, owner, .. } = self.request;
         let mut execution = Execution::new(query, *range, self.job.created, owner, limits.clone());
         for (place, inner) in query.subqueries().iter().enumerate() {
             // A group that went away since the query was started has no events.
-            let named = resolve(self.logs, inner.sources()).unwrap_or_default();
-            let results = self.results(inner, &named)?;
+            let groups = resolve(self.logs, &owner.account, inner.sources()).unwrap_or_default();
+            let until = self.logs.now_ms().saturating_add(INNER_TIMEOUT_MS);
+            let read =
+                self.read(&self.execution(inner, &limits.inside())?, &self.slices(inner, &groups), until);
             if self.is_over() {
                 return Err(Failure::Ended);
             }
-            execution.answer(place, &results);
+            if self.logs.now_ms() >= until {
+                return Err(Failure::Slow);
+            }
+            execution.answer(place, read.materialize().map_err(Failure::Query)?);
         }
-        let slices = self.slices(query, groups);
-        self.read(&execution, &slices).finish().map_err(Failure::Query)
+        Ok(execution)
     }
 
     /// What has to be read. A group's part of a window begins and ends with its events there.
@@ -88,13 +109,14 @@ impl Run<'_> {
         slices
     }
 
-    fn read(&self, execution: &Execution, slices: &[Slice<'_>]) -> Execution {
+    /// Reads slices with all threads, until a moment at most.
+    fn read(&self, execution: &Execution, slices: &[Slice<'_>], until: i64) -> Execution {
         let next = AtomicUsize::new(0);
         let workers = WORKERS.min(slices.len());
         std::thread::scope(|scope| {
             let read = |worker, execution: &Execution| {
                 let (execution, next) = (execution.clone(), &next);
-                move || self.work(worker, execution, slices, next)
+                move || self.work(worker, execution, (slices, until), next)
             };
             let others: Vec<_> = (1..workers).map(|worker| scope.spawn(read(worker, execution))).collect();
             let mut whole = read(0, execution)();
@@ -113,7 +135,7 @@ impl Run<'_> {
         &self,
         worker: usize,
         mut execution: Execution,
-        slices: &[Slice<'_>],
+        (slices, until): (&[Slice<'_>], i64),
         next: &AtomicUsize,
     ) -> Execution {
         let mut events = 0_u32;
@@ -123,8 +145,11 @@ impl Run<'_> {
                 flow = execution.push(&Event::from(event));
                 events = events.wrapping_add(1);
                 if events.is_multiple_of(LOOK) {
-                    self.job.show(worker, &execution);
-                    if self.is_over() {
+                    // What a query inside it has is no result.
+                    if until == i64::MAX {
+                        self.job.show(worker, &execution);
+                    }
+                    if self.is_over() || (until != i64::MAX && self.logs.now_ms() >= until) {
                         flow = ControlFlow::Break(());
                     }
                 }

@@ -81,6 +81,36 @@ fn subqueries_run_first_over_their_own_groups() {
 }
 
 #[test]
+fn a_join_reads_the_other_group_first() {
+    let text =
+        "filter m = 0 | join left=l right=r where l.n = r.n (SOURCE 'b' | filter n < 10) | fields l.n, r.m";
+    check(text, &["a"], &[&["7", "0"], &["0", "0"]]);
+    check("stats count(*) as c | appendcols (SOURCE 'b' | stats max(n) as n)", &["a"], &[&["5000", "4999"]]);
+}
+
+#[test]
+fn a_query_inside_another_has_thirty_seconds() {
+    let text = "stats count(*) as c | appendcols (SOURCE 'b' | stats max(n) as n)";
+    let status = |step: i64| run(&store(20_000, step), &request(text, &["a"])).0;
+    // Some forty looks at the clock.
+    assert_eq!(status(100), Status::Complete);
+    assert_eq!(status(5_000), Status::Failed);
+}
+
+#[tokio::test]
+async fn a_hundred_queries_run_at_the_same_time() {
+    let store = store(1, 0);
+    let queries = Queries::default();
+    let mut kept = queries.0.lock();
+    kept.extend((0..MOST_RUNNING).map(|_| Arc::new(Job::new(&request("limit 1", &["a"]), 0))));
+    let first = Arc::clone(&kept[0]);
+    drop(kept);
+    assert_eq!(queries.start(&store, request("limit 1", &["a"])), None);
+    first.stop();
+    assert!(queries.start(&store, request("limit 1", &["a"])).is_some());
+}
+
+#[test]
 fn statistics_count_what_was_read() {
     let store = store(100, 0);
     let (_, results) = run(&store, &request("filter m = 0", &["a", "b"]));

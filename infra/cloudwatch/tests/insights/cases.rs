@@ -44,7 +44,7 @@ fn the_published_sample_queries() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "query"))
         .collect();
     files.sort();
-    assert_eq!(files.len(), 67);
+    assert_eq!(files.len(), 68);
     for file in files {
         let query = std::fs::read_to_string(&file).unwrap();
         let name = file.file_stem().unwrap().to_str().unwrap();

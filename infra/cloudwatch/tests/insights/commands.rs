@@ -36,6 +36,8 @@ fn events_show_their_time_and_message_and_end_with_a_pointer() {
     assert_eq!(pointers.len(), 4);
     let groups = run_over("stats count(*)", super::RANGE, &lines(&ROWS));
     assert_eq!(groups.rows[0].len(), 1);
+    let pointer = |query: &str| run_over(query, super::RANGE, &lines(&ROWS)).rows[0].last().unwrap().clone();
+    assert_eq!(pointer("fields n | sort n"), pointer("fields n | sort n | accum n | autoregress n"));
 }
 
 #[test]
@@ -198,7 +200,29 @@ fn diff_counts_patterns_in_the_window_before() {
     assert_eq!(windows("diff previousDay")[1].start, START - 86_400_000);
     assert_eq!(windows("diff previousWeek")[1].start, START - 7 * 86_400_000);
     assert_eq!(windows("diff previousMonth")[1].start, START - 31 * 86_400_000);
+    assert_eq!(windows("logcompare timeshift 2h")[1].start, START - 2 * 3_600_000);
     assert_eq!(windows("fields @message").len(), 1);
+}
+
+#[test]
+fn logcompare_is_diff_with_a_window_of_any_distance() {
+    let mut all = lines(&["job 1 done", "job 2 done"]);
+    all[0].timestamp -= 90_000_000;
+    let query = "logcompare timeshift 25h | display @pattern, @sampleCount, @differenceEventCount";
+    let found = text(&run_over(query, super::RANGE, &all));
+    assert_eq!(found, "@pattern=job <Number-1> done | @sampleCount=1 | @differenceEventCount=0");
+}
+
+#[test]
+fn an_event_of_both_windows_counts_in_both() {
+    let mut all = lines(&["a b", "a b", "a b"]);
+    for (line, minutes) in all.iter_mut().zip([-10, 10, 50]) {
+        line.timestamp = START + minutes * 60_000;
+    }
+    // The earlier window has the first two events, the query's own the last two.
+    let query = "pattern @message | logcompare timeshift 20m | display @sampleCount, @differenceEventCount";
+    let found = text(&run_over(query, super::RANGE, &all));
+    assert_eq!(found, "@sampleCount=2 | @differenceEventCount=0");
 }
 
 #[test]
@@ -214,8 +238,33 @@ fn sources_name_log_groups() {
     use cloudwatch::insights::{Source, compile};
     let query = compile("SOURCE '/a' | SOURCE \"/b\" | fields @message").unwrap();
     assert_eq!(query.sources(), [Source::Group("/a".into()), Source::Group("/b".into())]);
-    let query = compile("SOURCE logGroups(namePrefix: ['/aws/lambda', 'x']) | limit 1").unwrap();
-    assert_eq!(query.sources(), [Source::Prefixes(vec!["/aws/lambda".into(), "x".into()])]);
+}
+
+#[test]
+fn sources_select_log_groups_by_name_account_class_and_tags() {
+    use cloudwatch::insights::{Candidate, Source, compile};
+    let check = |source: &str, expected: &[&str]| {
+        let query = compile(&format!("SOURCE {source} | limit 1")).unwrap_or_else(|error| panic!("{error}"));
+        let [Source::Groups(selection)] = query.sources() else { panic!("{source}") };
+        let groups = [
+            ("/aws/a", "1", "STANDARD", &[("team", "one"), ("env", "prod")][..]),
+            ("/aws/b", "1", "STANDARD", &[("team", "two")]),
+            ("/own/c", "2", "STANDARD", &[]),
+            ("/own/d", "1", "INFREQUENT_ACCESS", &[("team", "one")]),
+        ];
+        let admitted = groups.into_iter().filter(|(name, account, class, tags)| {
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            selection.admits(Candidate { name, account, class, tags: &tags })
+        });
+        assert_eq!(admitted.map(|(name, ..)| name).collect::<Vec<_>>(), expected, "{source}");
+    };
+    check("logGroups()", &["/aws/a", "/aws/b", "/own/c"]);
+    check("logGroups(namePrefix: ['/aws/', 'x'])", &["/aws/a", "/aws/b"]);
+    check("logGroups(accountIdentifier:['2'], namePrefix: ['/own'])", &["/own/c"]);
+    check("logGroups(class: ['INFREQUENT_ACCESS'])", &["/own/d"]);
+    check(r#"logGroupTags([{"key":"team","values":["one","t*"]}])"#, &["/aws/a", "/aws/b"]);
+    check(r#"logGroupTags([{"key":"team"}, {"key":"env","values":["!test"]}])"#, &["/aws/a"]);
+    check(r#"logGroups(namePrefix: ['/aws']) logGroupTags([{"key":"env","values":["*"]}])"#, &["/aws/a"]);
 }
 
 #[test]
@@ -227,6 +276,7 @@ fn running_sums_earlier_rows_and_gaps() {
     check("fields n | sort n | autoregress n", "n=1; n=2 | n_p1=1; n=3 | n_p1=2; n=4 | n_p1=3");
     check("fields n | sort n | autoregress n p=2-3 | limit 4 | filter n = 4", "n=4 | n_p2=2 | n_p3=1");
     check("fields n, k | sort n | filldown k", "n=1 | k=a; n=2 | k=b; n=3 | k=a; n=4 | k=a");
+    check("fields n | limit 3 | sort n | accum n | display accum_n", "accum_n=2; accum_n=5; accum_n=9");
     check("fields n, k | sort n | filldown n k*", "n=1 | k=a; n=2 | k=b; n=3 | k=a; n=4 | k=a");
     check("countFrequent k", "k=a | _approxcount=2; _approxcount=1; k=b | _approxcount=1");
 }

@@ -1,8 +1,10 @@
 //! Whatever is written, reading it ends soon and without a panic.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cloudwatch::insights::compile;
+use cloudwatch::insights::{Table, compile};
 use proptest::prelude::*;
 
 /// Far more than any of these needs, also in a build without optimisation.
@@ -34,6 +36,8 @@ fn deep_and_long_expressions() {
         ));
         ends_soon(&"fields a | ".repeat(depth.min(900)));
         ends_soon(&"filter a in (SOURCE 'x' | ".repeat(depth.min(380)));
+        ends_soon(&"join left=a right=b where a.k=b.k (SOURCE 'x' | ".repeat(depth.min(200)));
+        ends_soon(&"appendcols (SOURCE 'x' | ".repeat(depth.min(380)));
     }
     assert!(compile(&format!("filter {}1{}", "(".repeat(39), ")".repeat(39))).is_ok());
     assert!(compile(&format!("filter {}a = 2", "a = 1 or ".repeat(1000))).is_ok());
@@ -47,6 +51,9 @@ fn large_patterns() {
     ends_soon(&format!("filter a like /{}/", "(a|".repeat(1500)));
     ends_soon(&format!("filter a in [{}1]", "1,".repeat(4900)));
     ends_soon(&format!("fields {}a", "x.".repeat(4900)));
+    ends_soon(&format!("SOURCE logGroupTags({}", "[".repeat(9900)));
+    ends_soon(&format!("lookup t {}a OUTPUT b", "a,".repeat(4900)));
+    ends_soon(&format!("outlier {}", "a ".repeat(4900)));
     ends_soon(&format!("fields {}", (0..900).map(|n| format!("f{n}.a.b")).collect::<Vec<_>>().join(",")));
 }
 
@@ -63,10 +70,19 @@ fn a_pattern_of_many_stars_over_a_large_message() {
 fn piece() -> impl Strategy<Value = String> {
     const WORDS: &str = "fields filter stats sort limit dedup parse pattern diff unnest display fillmissing accum \
         autoregress filldown countFrequent expand head tail json field as by in like not and or desc into multi csv \
-        logfmt SOURCE (SOURCE'x'| a b.c @message @timestamp `xy` count(*) sum(a) pct(a,9) bin(5m) strlen(a) jsonParse(@message) \
+        logfmt SOURCE (SOURCE'x'| (SOURCE'x') join left=l right=r where l.a=r.a r.b appendcols max=5 override=true \
+        lookup cidrlookup t OUTPUT OUTPUTNEW addtotals row=false col=true fieldname= sessionize maxspan outlier \
+        action=remove param=1 mark=true relevantfields logcompare timeshift offset logGroups() \
+        logGroups(namePrefix:['a']) logGroupTags([{\"key\":\"a\"}]) a b.c @message @timestamp `xy` count(*) sum(a) pct(a,9) bin(5m) strlen(a) jsonParse(@message) \
         5 0.5 10m \"te*xt\" ' \" ` / /(?<g>a)/ [ ] ( ) , | = != < >= =~ + - * ^ % . # \n é";
     let words: Vec<&'static str> = WORDS.split(' ').collect();
     prop_oneof![8 => prop::sample::select(words).prop_map(str::to_owned), 1 => any::<String>()]
+}
+
+/// The lookup table `t`, with columns of the names among the pieces.
+fn tables() -> BTreeMap<String, Arc<Table>> {
+    let table = Table::parse("a,b.c,xy\n5,10.0.0.0/8,x\n,,\n").unwrap();
+    [("t".to_owned(), Arc::new(table))].into()
 }
 
 proptest! {
@@ -77,9 +93,11 @@ proptest! {
         let query = pieces.join(" ");
         match compile(&query) {
             Ok(_) => {
-                super::run_over(&query, super::RANGE, &super::lines(&[
-                    r#"{"a":5,"b":{"c":[1,"x"]},"xy":"te xt"}"#, "text", "", "{\"a\":", "k=v a=b",
-                ]));
+                if let Ok(bound) = compile(&query).unwrap().bind(&query, tables()) {
+                    super::run_bound(&bound, super::RANGE, &super::lines(&[
+                        r#"{"a":5,"b":{"c":[1,"x"]},"xy":"te xt"}"#, "text", "", "{\"a\":", "k=v a=b",
+                    ]), !query.contains("any"));
+                }
             }
             Err(error) => {
                 prop_assert!(error.start <= error.end);

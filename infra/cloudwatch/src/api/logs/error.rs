@@ -48,6 +48,10 @@ impl ApiError {
         Self::new("ResourceNotFoundException", message)
     }
 
+    pub(super) fn exists(message: impl Into<String>) -> Self {
+        Self::new("ResourceAlreadyExistsException", message)
+    }
+
     pub(super) fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", message)
     }
@@ -79,9 +83,7 @@ impl From<StoreError> for ApiError {
             StoreError::NoGroup | StoreError::NoStream | StoreError::NoFilter => {
                 Self::not_found(error.to_string())
             }
-            StoreError::GroupExists | StoreError::StreamExists => {
-                Self::new("ResourceAlreadyExistsException", error.to_string())
-            }
+            StoreError::GroupExists | StoreError::StreamExists => Self::exists(error.to_string()),
             StoreError::Pattern(error) => Self::invalid(error.to_string()),
         }
     }

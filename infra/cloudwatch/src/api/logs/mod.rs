@@ -5,6 +5,9 @@ mod error;
 mod events;
 mod groups;
 mod input;
+mod lookup_tables;
+#[cfg(test)]
+mod lookup_tests;
 mod metric_filters;
 mod put;
 mod queries;
@@ -22,6 +25,7 @@ use serde_json::Value;
 
 use self::error::ApiError;
 use self::input::Input;
+use self::lookup_tables::Tables;
 use super::Account;
 use crate::insights::Owner;
 use crate::logs::LogStore;
@@ -37,16 +41,19 @@ type Operation = fn(&Api, &Input) -> Result<Value, ApiError>;
 const CHANGES: [&str; 5] = ["Create", "Delete", "Put", "Tag", "Untag"];
 
 /// All operations.
-const OPERATIONS: [(&str, Operation); 27] = [
+const OPERATIONS: [(&str, Operation); 33] = [
     ("CreateLogGroup", groups::create),
     ("CreateLogStream", streams::create),
+    ("CreateLookupTable", lookup_tables::create),
     ("DeleteLogGroup", groups::delete),
     ("DeleteLogStream", streams::delete),
+    ("DeleteLookupTable", lookup_tables::delete),
     ("DeleteMetricFilter", metric_filters::delete),
     ("DeleteRetentionPolicy", groups::delete_retention),
     ("DeleteQueryDefinition", definitions::delete),
     ("DescribeLogGroups", groups::describe),
     ("DescribeLogStreams", streams::describe),
+    ("DescribeLookupTables", lookup_tables::describe),
     ("DescribeMetricFilters", metric_filters::describe),
     ("DescribeQueries", queries::describe),
     ("DescribeQueryDefinitions", definitions::describe),
@@ -54,7 +61,9 @@ const OPERATIONS: [(&str, Operation); 27] = [
     ("GetLogEvents", events::get),
     ("GetLogGroupFields", records::group_fields),
     ("GetLogRecord", records::get),
+    ("GetLookupTable", lookup_tables::get),
     ("GetQueryResults", queries::results),
+    ("ListLogGroupsForQuery", queries::groups_of),
     ("ListTagsForResource", tags::list),
     ("PutLogEvents", put::put),
     ("PutMetricFilter", metric_filters::put),
@@ -65,6 +74,7 @@ const OPERATIONS: [(&str, Operation); 27] = [
     ("TagResource", tags::tag),
     ("TestMetricFilter", metric_filters::test),
     ("UntagResource", tags::untag),
+    ("UpdateLookupTable", lookup_tables::update),
 ];
 
 /// The API of a log store. Clones share it.
@@ -73,13 +83,14 @@ pub struct Api {
     logs: LogStore,
     account: Account,
     queries: Queries,
+    tables: Tables,
 }
 
 impl Api {
     /// The API of a store; `account` is for ARNs.
     #[must_use]
     pub fn new(logs: LogStore, account: Account) -> Self {
-        Self { logs, account, queries: Queries::default() }
+        Self { logs, account, queries: Queries::default(), tables: Tables::default() }
     }
 
     /// Answers one call. It runs on a thread for blocking work: a search may be long, and what

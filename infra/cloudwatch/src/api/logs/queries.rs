@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::ApiError;
 use super::groups::put_token;
-use super::input::{Input, group_of, invalid_token, page_token};
+use super::input::{Input, group_of, invalid_token, page, page_token};
 use crate::insights::{self, Limits, Query, Range, Results, Source, Statistics};
 use crate::queries::{Job, Request, resolve};
 
@@ -16,6 +16,12 @@ pub(super) const MAX_CHARACTERS: usize = 10_000;
 
 /// Groups that a call may name.
 pub(super) const MAX_GROUPS: usize = 50;
+
+/// Groups that SOURCE may select (CloudWatch user guide, "SOURCE").
+const MAX_SELECTED: usize = 10_000;
+
+/// Groups of a page of ListLogGroupsForQuery: at least, at most, and when nothing is said.
+const GROUPS: (usize, usize) = (50, 500);
 
 /// Rows of a result, when nothing else is said, and of a page.
 const ROWS: usize = 10_000;
@@ -33,6 +39,8 @@ pub(super) fn start(api: &Api, input: &Input) -> Result<Value, ApiError> {
     let rows = input.count("limit", MAX_ROWS)?.unwrap_or(ROWS);
     let limits = Limits { rows, ..Limits::default() };
     let query = insights::compile(text)?;
+    let tables = api.tables.named(&query.lookups());
+    let query = query.bind(text, tables)?;
     let groups = groups(api, input, &query)?;
     check_subqueries(api, &query)?;
     let request = Request { text: text.to_owned(), query, groups, range, limits, owner: api.owner() };
@@ -89,17 +97,22 @@ fn groups(api: &Api, input: &Input, query: &Query) -> Result<Vec<String>, ApiErr
 }
 
 fn found(api: &Api, sources: &[Source]) -> Result<Vec<String>, ApiError> {
-    resolve(&api.logs, sources).map_err(|name| {
-        let account = &api.account.id;
+    let account = &api.account.id;
+    let found = resolve(&api.logs, account, sources).map_err(|name| {
         ApiError::not_found(format!("Log group '{name}' does not exist for account ID '{account}'"))
-    })
+    })?;
+    if found.len() > MAX_SELECTED {
+        let words = format!("SOURCE selects more than {MAX_SELECTED} log groups; select fewer of them.");
+        return Err(ApiError::invalid(words));
+    }
+    Ok(found)
 }
 
 fn check_subqueries(api: &Api, query: &Query) -> Result<(), ApiError> {
     query.subqueries().iter().try_for_each(|inner| found(api, inner.sources()).map(drop))
 }
 
-fn job(api: &Api, input: &Input) -> Result<Arc<Job>, ApiError> {
+pub(super) fn job(api: &Api, input: &Input) -> Result<Arc<Job>, ApiError> {
     let id = input.required("queryId")?;
     api.queries.find(id).ok_or_else(|| ApiError::not_found("The specified query does not exist."))
 }
@@ -148,6 +161,25 @@ pub(super) fn stop(api: &Api, input: &Input) -> Result<Value, ApiError> {
     } else {
         Err(ApiError::invalid("The specified query has already ended."))
     }
+}
+
+/// The groups whose events a query reads, by their ARNs.
+pub(super) fn groups_of(api: &Api, input: &Input) -> Result<Value, ApiError> {
+    let job = job(api, input)?;
+    let limit = match input.count("maxResults", GROUPS.1)? {
+        Some(few) if few < GROUPS.0 => {
+            let rule = format!("have value greater than or equal to {}", GROUPS.0);
+            return Err(ApiError::constraint(&few.to_string(), "maxResults", &rule));
+        }
+        given => given.unwrap_or(GROUPS.1),
+    };
+    let after = input.page_after()?;
+    let is_next = |group: &&String| after.as_ref().is_none_or(|after| *group > after);
+    let (groups, token) = page(job.groups.iter().filter(is_next), limit, |group| group.as_str());
+    let arns: Vec<_> = groups.into_iter().map(|group| api.group_arn(group)).collect();
+    let mut answer = json!({ "logGroupIdentifiers": arns });
+    put_token(&mut answer, token);
+    Ok(answer)
 }
 
 pub(super) fn describe(api: &Api, input: &Input) -> Result<Value, ApiError> {

@@ -8,23 +8,23 @@ use super::*;
 const SECOND: i64 = NOW / 1000;
 
 /// An API whose group `g` has these lines, a millisecond apart.
-async fn with(lines: &[&str]) -> Api {
+pub(super) async fn with(lines: &[&str]) -> Api {
     let api = prepared();
     let events: Vec<_> = lines.iter().zip(NOW..).map(|(line, at)| (at, *line)).collect();
     call(&api, "PutLogEvents", put_of(&events)).await;
     api
 }
 
-fn query(text: &str) -> Value {
+pub(super) fn query(text: &str) -> Value {
     json!({ "queryString": text, "startTime": SECOND, "endTime": SECOND, "logGroupName": "g" })
 }
 
-async fn started(api: &Api, input: Value) -> String {
+pub(super) async fn started(api: &Api, input: Value) -> String {
     call(api, "StartQuery", input).await["queryId"].as_str().unwrap().to_owned()
 }
 
 /// The answer of a query that has ended.
-async fn ended(api: &Api, id: &str) -> Value {
+pub(super) async fn ended(api: &Api, id: &str) -> Value {
     loop {
         let answer = call(api, "GetQueryResults", json!({ "queryId": id })).await;
         if answer["status"] != "Running" {
@@ -33,8 +33,15 @@ async fn ended(api: &Api, id: &str) -> Value {
     }
 }
 
-async fn answered(api: &Api, text: &str) -> Value {
+pub(super) async fn answered(api: &Api, text: &str) -> Value {
     ended(api, &started(api, query(text)).await).await
+}
+
+/// The words of the error that a query is answered with.
+pub(super) async fn malformed(api: &Api, text: &str) -> String {
+    let (status, answer) = send(api, "StartQuery", query(text).to_string()).await;
+    assert_eq!((status, &answer["__type"]), (400, &json!("MalformedQueryException")));
+    answer["queryCompileError"]["message"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -132,6 +139,79 @@ async fn a_query_that_does_not_compile_is_refused_with_the_place() {
             },
         })
     );
+}
+
+#[tokio::test]
+async fn groups_are_selected_by_their_tags_and_listed() {
+    let api = with(&["x"]).await;
+    for (name, team) in [("/a", "one"), ("/b", "two"), ("/c", "one")] {
+        let input = json!({ "logGroupName": name, "tags": { "team": team } });
+        call(&api, "CreateLogGroup", input).await;
+    }
+    let read = async |source: &str| {
+        let mut input = query(&format!("SOURCE {source} | stats count(*)"));
+        input.as_object_mut().unwrap().remove("logGroupName");
+        let id = started(&api, input).await;
+        let answer = call(&api, "ListLogGroupsForQuery", json!({ "queryId": id })).await;
+        let arns = answer["logGroupIdentifiers"].as_array().unwrap().clone();
+        arns.iter()
+            .map(|arn| arn.as_str().unwrap().rsplit(':').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(read(r#"logGroupTags([{"key":"team","values":["one"]}])"#).await, ["/a", "/c"]);
+    assert_eq!(
+        read("logGroups(namePrefix: ['/'], accountIdentifier: ['123456789012'])").await,
+        ["/a", "/b", "/c"]
+    );
+    assert_eq!(read("logGroups(accountIdentifier: ['210987654321'])").await, [""; 0]);
+    assert_eq!(read("logGroups(class: ['INFREQUENT_ACCESS'])").await, [""; 0]);
+    assert_eq!(read("'g'").await, ["g"]);
+}
+
+#[tokio::test]
+async fn the_groups_of_a_query_come_in_pages() {
+    let api = with(&["x"]).await;
+    for at in 100..160 {
+        call(&api, "CreateLogGroup", json!({ "logGroupName": format!("/p/{at}") })).await;
+    }
+    let mut input = query("SOURCE logGroups(namePrefix: ['/p/']) | limit 1");
+    input.as_object_mut().unwrap().remove("logGroupName");
+    let id = started(&api, input).await;
+    let list = async |input: Value| call(&api, "ListLogGroupsForQuery", input).await;
+    let first = list(json!({ "queryId": id, "maxResults": 50 })).await;
+    assert_eq!(first["logGroupIdentifiers"].as_array().unwrap().len(), 50);
+    assert_eq!(first["logGroupIdentifiers"][0], api.group_arn("/p/100"));
+    let next = list(json!({ "queryId": id, "nextToken": first["nextToken"] })).await;
+    let rest = (next["logGroupIdentifiers"].as_array().unwrap().len(), next.get("nextToken"));
+    assert_eq!(rest, (10, None));
+    let rule = "1 validation error detected: Value '49' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 50";
+    let input = json!({ "queryId": id, "maxResults": 49 });
+    refuse(&api, "ListLogGroupsForQuery", input, "InvalidParameterException", rule).await;
+    let unknown = "The specified query does not exist.";
+    let input = json!({ "queryId": "x" });
+    refuse(&api, "ListLogGroupsForQuery", input, "ResourceNotFoundException", unknown).await;
+}
+
+#[tokio::test]
+async fn the_callers_limit_is_about_the_outer_query() {
+    let api = with(&[r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":3}"#]).await;
+    let mut input = query("filter id in (SOURCE 'g' | fields id) | stats count(*)");
+    input["limit"] = 1.into();
+    let answer = ended(&api, &started(&api, input).await).await;
+    assert_eq!(answer["results"][0][0]["value"], "3");
+    assert_eq!(answer["statistics"]["recordsScanned"], 6.0);
+}
+
+#[tokio::test]
+async fn a_query_has_ten_thousand_characters_and_a_hundred_thousand_rows() {
+    let api = with(&["x"]).await;
+    let text = format!("limit 1 # {}", "x".repeat(9_990));
+    assert_eq!(answered(&api, &text).await["status"], "Complete");
+    assert_eq!(malformed(&api, &format!("{text}x")).await, "a query has at most 10000 characters");
+    let mut input = query("fields @message");
+    input["limit"] = 100_001.into();
+    let rule = "1 validation error detected: Value '100001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 100000";
+    refuse(&api, "StartQuery", input, "InvalidParameterException", rule).await;
 }
 
 #[tokio::test]

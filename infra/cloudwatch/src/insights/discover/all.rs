@@ -17,13 +17,26 @@ pub fn fields(event: &Event<'_>, owner: &Owner) -> Vec<(String, String)> {
         named("@message", event.message.to_owned()),
         named("@timestamp", event.timestamp.to_string()),
     ];
-    found.extend(lambda::all(event.message).map(|(name, value)| named(name, value)));
-    if let Some(text) = object(event) {
-        let mut walk = Walk { cursor: Cursor::new(text), name: String::new(), left: MOST_FIELDS, found };
-        let _ = walk.value(0);
-        found = walk.found;
-    }
+    read(event, &mut found);
     found
+}
+
+/// The fields that are discovered in a message: Lambda's and those of its JSON.
+pub(in crate::insights) fn discovered(group: &str, message: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    read(&Event { group, stream: "", timestamp: 0, ingestion: 0, id: 0, message }, &mut found);
+    found
+}
+
+fn read(event: &Event<'_>, found: &mut Vec<(String, String)>) {
+    found.extend(lambda::all(event.message).map(|(name, value)| (name.to_owned(), value)));
+    if let Some(text) = object(event) {
+        let given = std::mem::take(found);
+        let mut walk =
+            Walk { cursor: Cursor::new(text), name: String::new(), left: MOST_FIELDS, found: given };
+        let _ = walk.value(0);
+        *found = walk.found;
+    }
 }
 
 struct Walk<'a> {

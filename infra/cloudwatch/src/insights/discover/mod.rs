@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::Event;
 use super::value::Value;
+pub(super) use all::discovered;
 pub use all::fields;
 use lambda::LambdaField;
 use paths::Paths;

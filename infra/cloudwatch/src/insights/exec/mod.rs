@@ -5,7 +5,10 @@ mod distinct;
 mod extract;
 mod groups;
 mod mask;
+mod newer;
 mod pattern;
+mod relations;
+mod relevance;
 pub(super) mod row;
 mod rows;
 mod sketch;
@@ -20,12 +23,14 @@ use thiserror::Error;
 
 use super::discover::Owner;
 use super::expr::Context;
-use super::plan::{Plan, Segment, Sink};
+use super::plan::{Plan, Segment, Sink, Transform};
+use super::relation::{Answer, Materialized};
 use super::results::{self, Results, Statistics};
 use super::value::Value;
 use super::{Event, Query, Range};
 use groups::Groups;
 use pattern::Patterns;
+use relevance::Relevance;
 use row::Row;
 use rows::Rows;
 
@@ -54,9 +59,18 @@ pub enum ExecutionError {
     /// More groups, or more different values, than the limit.
     #[error("the query has more than {0} groups or different values")]
     TooManyGroups(usize),
+    /// More rows before a command that has to see all of them, or from a subquery.
+    #[error("the query has more than {0} rows where all of them are needed; filter or group them before")]
+    TooManyRows(usize),
+    /// More different keys on the right side of a `join`.
+    #[error("the right side of the join has more than {0} different keys")]
+    TooManyKeys(usize),
     /// Events came before the answer of a subquery.
     #[error("a subquery of the query was not run")]
     Unanswered,
+    /// A lookup table is not there, or not as it was when the query was bound to it.
+    #[error("{0}")]
+    NoTable(String),
 }
 
 /// A query that is running. A clone of a fresh one can take other events, and be merged.
@@ -69,6 +83,8 @@ pub struct Execution {
     limits: Limits,
     gathered: Gathered,
     statistics: Statistics,
+    /// What its subqueries have read.
+    inner: Statistics,
     groups: BTreeSet<Box<str>>,
     fault: Option<ExecutionError>,
 }
@@ -79,6 +95,7 @@ enum Gathered {
     Rows(Rows),
     Groups(Groups),
     Patterns(Patterns),
+    Relevance(Relevance),
 }
 
 impl Execution {
@@ -88,40 +105,48 @@ impl Execution {
     pub fn new(query: &Query, range: Range, now: i64, owner: &Owner, limits: Limits) -> Self {
         let plan = Arc::clone(&query.plan);
         let now = super::number::from_i64(now.div_euclid(1000));
+        let (tables, fault) = match query.indexes() {
+            Ok(tables) => (tables, None),
+            Err(fault) => (Vec::new(), Some(ExecutionError::NoTable(fault.message().to_owned()))),
+        };
         Self {
             gathered: Gathered::new(plan.segments.first()),
             context: Context {
                 now,
                 start: range.start,
                 end: range.end,
+                baseline: query.baseline(range),
                 answers: vec![None; plan.subqueries.len()],
+                tables,
             },
             windows: query.windows(range),
             owner: Arc::new(owner.clone()),
             plan,
             limits,
             statistics: Statistics::default(),
+            inner: Statistics::default(),
             groups: BTreeSet::new(),
-            fault: None,
+            fault,
         }
     }
 
     /// Tells what the query's subquery at `place` has given. Needed for each of
     /// [`Query::subqueries`] before the first event.
-    pub fn answer(&mut self, place: usize, results: &Results) {
-        let column = self.plan.subqueries.get(place).map(|subquery| subquery.column.as_str());
-        let cells = results.rows.iter().flatten().filter(|(name, _)| Some(&**name) == column);
-        let answer = cells.map(|(_, value)| super::compare::common(value).into()).collect();
-        if let Some(known) = self.context.answers.get_mut(place) {
-            *known = Some(Arc::new(answer));
+    pub fn answer(&mut self, place: usize, given: Materialized) {
+        let Some(subquery) = self.plan.subqueries.get(place) else { return };
+        self.inner.add(&given.statistics);
+        match (Answer::new(given.rows, subquery.usage), self.context.answers.get_mut(place)) {
+            (Ok(answer), Some(known)) => *known = Some(Arc::new(answer)),
+            (Err(fault), _) => self.fault = Some(fault),
+            (Ok(_), None) => {}
         }
     }
 
     /// Takes one event. `Break` says that no further one is wanted: there is an error, or enough
     /// rows of any.
     pub fn push(&mut self, event: &Event<'_>) -> ControlFlow<()> {
-        if self.context.answers.iter().any(Option::is_none) {
-            self.fault.get_or_insert(ExecutionError::Unanswered);
+        if self.fault.is_none() && self.context.answers.iter().any(Option::is_none) {
+            self.fault = Some(ExecutionError::Unanswered);
         }
         if self.fault.is_some() {
             return ControlFlow::Break(());
@@ -180,7 +205,10 @@ impl Execution {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let groups = u64::try_from(self.groups.len()).unwrap_or(u64::MAX);
-        Statistics { log_groups_scanned: groups, ..self.statistics.clone() }
+        let mut read = Statistics { log_groups_scanned: groups, ..self.statistics.clone() };
+        read.records_scanned += self.inner.records_scanned;
+        read.bytes_scanned += self.inner.bytes_scanned;
+        read
     }
 
     /// The result.
@@ -190,35 +218,75 @@ impl Execution {
     /// When the query had more groups than its limits allow, or a subquery has no answer.
     pub fn finish(self) -> Result<Results, ExecutionError> {
         let statistics = self.statistics();
+        let (plan, limits) = (Arc::clone(&self.plan), self.limits.clone());
+        let (mut rows, _) = self.rows()?;
+        if !plan.limited {
+            rows.truncate(limits.rows);
+        }
+        Ok(results::collect(&plan, &rows, statistics))
+    }
+
+    /// The result as the query around this one takes it. All rows count, so there must not be more
+    /// than a query may ever have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Execution::finish`], and for too many rows.
+    pub fn materialize(self) -> Result<Materialized, ExecutionError> {
+        let statistics = self.statistics();
+        let plan = Arc::clone(&self.plan);
+        let (rows, cut) = self.rows()?;
+        if cut || rows.len() > MOST_ROWS {
+            return Err(ExecutionError::TooManyRows(MOST_ROWS));
+        }
+        let cells =
+            |row: &Row<'static>| plan.columns.iter().map(|(_, slot)| row.get(*slot).clone()).collect();
+        Ok(Materialized { rows: rows.iter().map(cells).collect(), statistics })
+    }
+
+    /// The rows of the last segment, and whether it has left out some by itself.
+    fn rows(self) -> Result<(Vec<Row<'static>>, bool), ExecutionError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
         let plan = self.plan;
         let most = self.limits.most(&plan);
+        let shown = if plan.limited { MOST_ROWS } else { self.limits.rows };
         let mut gathered = Some(self.gathered);
         let mut rows: Vec<Row<'static>> = Vec::new();
+        let mut cut = false;
         for segment in &plan.segments {
             let mut sink = gathered.take().unwrap_or_else(|| Gathered::new(Some(segment)));
             for row in std::mem::take(&mut rows) {
                 sink.feed(segment, &self.context, &self.limits, most, row)?;
             }
+            cut = sink.is_cut(segment, most);
+            if cut && segment.transforms.iter().any(Transform::needs_all) {
+                return Err(ExecutionError::TooManyRows(most));
+            }
             rows = sink.finish(segment, &self.context, most, plan.diff.is_some());
+            if !segment.transforms.is_empty() {
+                results::keep_pointers(&plan, &mut rows);
+            }
             for transform in &segment.transforms {
-                transform::apply(transform, &self.context, &mut rows);
+                transform::apply(transform, &self.context, &mut rows, shown);
             }
         }
-        if !plan.limited {
-            rows.truncate(self.limits.rows);
-        }
-        Ok(results::collect(&plan.columns, plan.pointer, &rows, statistics))
+        Ok((rows, cut))
     }
 }
 
 impl Limits {
+    /// Those of a query inside another one, all of whose rows count.
+    #[must_use]
+    pub fn inside(&self) -> Self {
+        Self { rows: MOST_ROWS, ..self.clone() }
+    }
+
     /// Rows that are kept between commands.
     fn most(&self, plan: &Plan) -> usize {
         match plan.segments.as_slice() {
-            [_] if !plan.limited => self.rows.min(MOST_ROWS),
+            [only] if !plan.limited && only.transforms.is_empty() => self.rows.min(MOST_ROWS),
             _ => MOST_ROWS,
         }
     }
@@ -229,6 +297,7 @@ impl Gathered {
         match segment.map(|segment| &segment.sink) {
             Some(Sink::Stats(_)) => Self::Groups(Groups::default()),
             Some(Sink::Pattern(_)) => Self::Patterns(Patterns::default()),
+            Some(Sink::Relevance(_)) => Self::Relevance(Relevance::default()),
             Some(Sink::Rows(_)) | None => Self::Rows(Rows::default()),
         }
     }
@@ -251,14 +320,26 @@ impl Gathered {
                 }
                 (Self::Groups(groups), Sink::Stats(plan)) => groups.push(plan, context, limits, &row),
                 (Self::Patterns(patterns), Sink::Pattern(of)) => {
-                    let before = !row.tie.0 < context.start;
-                    patterns.push(&of.eval(&row.values, context), before);
+                    let time = !row.tie.0;
+                    let now = (context.start..=context.end).contains(&time);
+                    let before = context.baseline.is_some_and(|window| window.contains(time));
+                    patterns.push(&of.eval(&row.values, context), now, before);
                     Ok(())
+                }
+                (Self::Relevance(relevance), Sink::Relevance(plan)) => {
+                    relevance.push(plan, context, limits, &row)
                 }
                 _ => Ok(()),
             }
         })?;
         Ok(arrived)
+    }
+
+    fn is_cut(&self, segment: &Segment, most: usize) -> bool {
+        match (self, &segment.sink) {
+            (Self::Rows(rows), Sink::Rows(plan)) => rows.is_cut(plan, rows::wanted(plan, most)),
+            _ => false,
+        }
     }
 
     fn is_full(&self, segment: &Segment) -> bool {
@@ -286,6 +367,7 @@ impl Gathered {
                 patterns.merge(other);
                 Ok(())
             }
+            (Self::Relevance(relevance), Self::Relevance(other), _) => relevance.merge(&other, limits),
             _ => Ok(()),
         }
     }
@@ -295,6 +377,7 @@ impl Gathered {
             (Self::Rows(rows), Sink::Rows(plan)) => rows.finish(plan, rows::wanted(plan, most)),
             (Self::Groups(groups), Sink::Stats(plan)) => groups.finish(plan, context),
             (Self::Patterns(patterns), _) => patterns.finish(diff),
+            (Self::Relevance(relevance), _) => relevance.finish(),
             _ => Vec::new(),
         }
     }

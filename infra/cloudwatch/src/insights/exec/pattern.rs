@@ -32,20 +32,18 @@ struct Counts {
 }
 
 impl Patterns {
-    /// Counts the pattern of a text; a missing text has none.
-    pub(super) fn push(&mut self, value: &Value<'_>, before: bool) {
+    /// Counts the pattern of a text, which may be of the window, of the one before or of both; a
+    /// missing text has none.
+    pub(super) fn push(&mut self, value: &Value<'_>, now: bool, before: bool) {
         let Some(text) = value.as_text() else { return };
         let parts = mask::parts(&text);
         if self.texts.len() >= MOST_TEXTS && !self.texts.contains_key(&parts) {
             self.texts = join(std::mem::take(&mut self.texts));
         }
         let counts = self.texts.entry(parts).or_default();
-        if before {
-            counts.before += 1;
-        } else {
-            counts.now += 1;
-            self.total += 1;
-        }
+        counts.before += u64::from(before);
+        counts.now += u64::from(now);
+        self.total += u64::from(now);
     }
 
     pub(super) fn merge(&mut self, other: Self) {

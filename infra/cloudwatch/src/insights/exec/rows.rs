@@ -20,6 +20,8 @@ pub(super) struct Rows {
     /// The best row of each combination, with `dedup`.
     unique: HashMap<Box<[u8]>, Row<'static>>,
     key: Vec<u8>,
+    /// More rows were seen than could be kept.
+    cut: bool,
 }
 
 impl Rows {
@@ -64,6 +66,7 @@ impl Rows {
         if let Some(worst) = &self.worst
             && compare(plan, &row, worst).is_ge()
         {
+            self.cut = true;
             return;
         }
         self.kept.push(row.into_owned());
@@ -73,9 +76,15 @@ impl Rows {
     }
 
     fn cut(&mut self, plan: &RowsPlan, wanted: usize) {
+        self.cut |= self.kept.len() > wanted;
         self.kept.sort_unstable_by(|left, right| compare(plan, left, right));
         self.kept.truncate(wanted);
         self.worst = self.kept.last().cloned();
+    }
+
+    /// Whether rows were left out that the query did not leave out itself.
+    pub(super) fn is_cut(&self, plan: &RowsPlan, wanted: usize) -> bool {
+        plan.take == Take::All && (self.cut || self.kept.len() + self.unique.len() > wanted)
     }
 
     /// Whether no further row is wanted.
@@ -90,6 +99,7 @@ impl Rows {
         wanted: usize,
         limits: &Limits,
     ) -> Result<(), ExecutionError> {
+        self.cut |= other.cut;
         for row in other.kept {
             self.push_row(plan, wanted, row);
         }

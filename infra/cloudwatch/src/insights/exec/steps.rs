@@ -1,6 +1,7 @@
 //! A row through the steps of a segment. One event may become several rows, or none.
 
 use super::extract;
+use super::relations;
 use super::row::Row;
 use crate::insights::expr::Context;
 use crate::insights::expr::Expr;
@@ -46,6 +47,15 @@ pub(super) fn run<'a, E>(
                     single => vec![vec![(*slot, single)]],
                 };
                 return fan(items, rest(), context, &row, end);
+            }
+            Step::Join(join) => {
+                let partners = relations::join(join, context, &row);
+                return fan(partners, rest(), context, &row, end);
+            }
+            Step::Lookup(lookup) => relations::lookup(lookup, context, &mut row),
+            Step::Total(of, into) => {
+                let total = relations::total(of, &row);
+                row.set(*into, total);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::newer;
 use super::row::{Row, add_key};
 use crate::insights::expr::{Context, Expr};
 use crate::insights::period::Period;
@@ -11,7 +12,8 @@ use crate::insights::value::Value;
 /// Rows that `fillmissing` may end with.
 const MOST_ROWS: usize = 100_000;
 
-pub(super) fn apply(transform: &Transform, context: &Context, rows: &mut Vec<Row<'static>>) {
+/// Applies a command; `most` are the rows that the result can show.
+pub(super) fn apply(transform: &Transform, context: &Context, rows: &mut Vec<Row<'static>>, most: usize) {
     match transform {
         Transform::Accumulate { of, into } => accumulate(rows, *of, *into),
         Transform::Lag { of, by, into } => {
@@ -23,6 +25,12 @@ pub(super) fn apply(transform: &Transform, context: &Context, rows: &mut Vec<Row
         Transform::FillDown(slots) => fill_down(rows, slots),
         Transform::FillMissing { bin, period, groups, values } => {
             fill_missing(rows, *bin, *period, groups, values, context);
+        }
+        Transform::Totals(of) => newer::totals(rows, of, most),
+        Transform::Sessions { of, time, pause, into } => newer::sessions(rows, of, *time, *pause, *into),
+        Transform::Outliers(plan) => newer::outliers(rows, plan),
+        Transform::Append { place, most, columns, replace } => {
+            newer::append(rows, context, *place, *most, columns, *replace);
         }
     }
     // The order is now what the rows have.

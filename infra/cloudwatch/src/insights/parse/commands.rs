@@ -1,12 +1,12 @@
 //! One method a command.
 
 use super::Parser;
-use crate::insights::ast::{Alias, Command, CommandKind, Diff, Expr, Item, Source};
+use crate::insights::ast::{Alias, Command, CommandKind, Diff, Expr, Item, Span};
 use crate::insights::error::{Compiled, Fault};
 use crate::insights::lexer::Kind;
 
 /// Commands by name, for "did you mean" and for what each error expects.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 34] = [
     "fields",
     "display",
     "filter",
@@ -32,22 +32,22 @@ const COMMANDS: [&str; 25] = [
     "autoregress",
     "countFrequent",
     "count_frequent",
+    "join",
+    "appendcols",
+    "lookup",
+    "cidrlookup",
+    "addtotals",
+    "sessionize",
+    "outlier",
+    "relevantfields",
+    "logcompare",
 ];
 
-/// Commands of Logs Insights that are not built, and why or instead of what.
-const MISSING: [(&str, &str); 13] = [
+/// Commands of Logs Insights that are not built, and why.
+const MISSING: [(&str, &str); 4] = [
     ("anomaly", "it needs AWS's model of the group's past"),
     ("search", "CloudWatch has no page about it"),
     ("estimate", "nothing is charged here"),
-    ("relevantfields", ""),
-    ("lookup", ""),
-    ("cidrlookup", ""),
-    ("join", ""),
-    ("addtotals", ""),
-    ("logcompare", ""),
-    ("outlier", ""),
-    ("appendcols", ""),
-    ("sessionize", ""),
     ("unmask", "it is a function: fields unmask(@message)"),
 ];
 
@@ -61,18 +61,17 @@ impl Parser<'_> {
             return Err(self.unexpected("a command such as fields, filter, stats, parse, sort or limit"));
         };
         if let Some((name, why)) = MISSING.iter().find(|(name, _)| *name == word) {
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            return Err(Fault::new(span, format!("the command '{name}' is not available here{why}")));
+            return Err(Fault::new(span, format!("the command '{name}' is not available here: {why}")));
         }
         if !COMMANDS.iter().any(|name| name.eq_ignore_ascii_case(&word)) {
             let known = COMMANDS.into_iter().chain(MISSING.iter().map(|(name, _)| *name));
             return Err(Fault::unknown(span, "command", &word, known));
         }
         self.advance()?;
-        Ok(Command { kind: self.command_body(&word)?, span })
+        Ok(Command { kind: self.command_body(&word, &span)?, span })
     }
 
-    fn command_body(&mut self, word: &str) -> Compiled<CommandKind> {
+    fn command_body(&mut self, word: &str, span: &Span) -> Compiled<CommandKind> {
         Ok(match word {
             "source" => CommandKind::Source(self.source()?),
             "fields" => CommandKind::Fields(self.list(Self::loose_item)?),
@@ -108,8 +107,26 @@ impl Parser<'_> {
                 CommandKind::Accum { of, alias: self.optional_alias()? }
             }
             "autoregress" => self.autoregress()?,
-            _ => CommandKind::CountFrequent(self.list(Self::field)?),
+            "countfrequent" | "count_frequent" => CommandKind::CountFrequent(self.list(Self::field)?),
+            _ => self.newer_body(word, span)?,
         })
+    }
+
+    fn newer_body(&mut self, word: &str, span: &Span) -> Compiled<CommandKind> {
+        match word {
+            "join" => self.join(),
+            "appendcols" => self.append_cols(),
+            "lookup" => self.lookup(),
+            "cidrlookup" => self.cidr_lookup(),
+            "addtotals" => self.add_totals(span),
+            "sessionize" => self.sessionize(),
+            "outlier" => self.outlier(),
+            "relevantfields" => self.relevant_fields(),
+            _ => {
+                self.expect_word("timeshift")?;
+                Ok(CommandKind::Diff(Diff::Shift(self.duration()?)))
+            }
+        }
     }
 
     fn stats(&mut self) -> Compiled<CommandKind> {
@@ -117,11 +134,9 @@ impl Parser<'_> {
         // AWS's own samples of SnapStart write "group by" and "sort by".
         self.take_word("group")?;
         let by = if self.take_word("by")? { self.list(Self::item)? } else { Vec::new() };
-        if self.is_word("offset") {
-            let span = self.token.span.clone();
-            return Err(Fault::new(span, "'offset' of stats is not available here"));
-        }
-        Ok(CommandKind::Stats { items, by })
+        let start = self.token.span.start;
+        let offset = if self.take_word("offset")? { Some(self.duration()?) } else { None };
+        Ok(CommandKind::Stats { items, by, offset: offset.map(|ms| (ms, start..self.end)) })
     }
 
     fn sort_item(&mut self) -> Compiled<(Item, bool)> {
@@ -145,48 +160,6 @@ impl Parser<'_> {
         };
         self.advance()?;
         Ok(which)
-    }
-
-    fn source(&mut self) -> Compiled<Source> {
-        if let Kind::Text(name) = &self.token.kind {
-            let name = name.clone();
-            self.advance()?;
-            return Ok(Source::Group(name));
-        }
-        let span = self.token.span.clone();
-        match self.word().map(str::to_lowercase).as_deref() {
-            Some("loggroups") => {}
-            Some("datasource") => return Err(Fault::new(span, "dataSource is not available here")),
-            _ => return Err(self.unexpected("a log group in quotes or logGroups(…)")),
-        }
-        self.advance()?;
-        self.expect("(")?;
-        let prefixes = self.log_groups()?;
-        self.expect(")")?;
-        Ok(Source::Prefixes(prefixes))
-    }
-
-    /// `namePrefix: ['a', 'b']`; the other selections need an organisation of accounts.
-    fn log_groups(&mut self) -> Compiled<Vec<String>> {
-        let span = self.token.span.clone();
-        if !self.is_word("namePrefix") {
-            return Err(Fault::new(span, "logGroups is available here with namePrefix only"));
-        }
-        // The lexer has no colon: this is the only place of the language that has one.
-        let rest = self.query.get(span.end..).unwrap_or_default();
-        let after = rest.trim_start();
-        if !after.starts_with(':') {
-            return Err(Fault::new(span, "namePrefix needs a ':' and a list of prefixes"));
-        }
-        self.jump(span.end + rest.len() - after.len() + 1)?;
-        self.expect("[")?;
-        let at = self.token.span.clone();
-        let prefixes = self.list(|parser| Ok(parser.text("a prefix in quotes")?.0))?;
-        self.expect("]")?;
-        if prefixes.len() > 5 {
-            return Err(Fault::new(at.start..self.end, "namePrefix takes at most 5 prefixes"));
-        }
-        Ok(prefixes)
     }
 
     fn fill_missing(&mut self) -> Compiled<CommandKind> {

@@ -140,20 +140,8 @@ impl Parser<'_> {
         Ok(Expr { kind: ExprKind::In { of: Box::new(of), list, negated }, span })
     }
 
-    /// `( SOURCE … | … )`
     fn subquery(&mut self, of: Expr, negated: bool) -> Compiled<Expr> {
-        let open = self.token.span.clone();
-        if self.inner {
-            return Err(Fault::new(open, "a subquery cannot be inside another one"));
-        }
-        self.advance()?;
-        let (depth, links) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.links));
-        self.inner = true;
-        let commands = self.pipeline();
-        self.inner = false;
-        (self.depth, self.links) = (depth, links);
-        let commands = commands?;
-        self.expect(")")?;
+        let commands = self.inner_query()?;
         let span = of.span.start..self.end;
         Ok(Expr { kind: ExprKind::InQuery { of: Box::new(of), commands, negated }, span })
     }

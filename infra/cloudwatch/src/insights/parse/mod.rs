@@ -3,6 +3,8 @@
 mod commands;
 mod expr;
 mod extract;
+mod newer;
+mod source;
 
 use super::ast::{Alias, Command, Span};
 use super::error::{Compiled, Fault};

@@ -1,17 +1,20 @@
 //! One command after another, with what each may follow.
 
 use super::expression::Compiler;
-use super::scope::Scope;
+use super::relations::Open;
+use super::scope::{Joined, Scope};
 use super::{
     Columns, Plan, Prefilter, RowsPlan, Segment, Sink, Slot, Step, Subquery, Take, Transform, column_name,
     extract, stats,
 };
-use crate::insights::ast::{self, Alias, Command, CommandKind, Diff, ExprKind, Item, Source, Span};
+use crate::insights::ast::{self, Alias, Command, CommandKind, Diff, ExprKind, Item, Span};
 use crate::insights::discover::{GROUP, Scan};
 use crate::insights::error::{Compiled, Fault};
 use crate::insights::expr::Expr;
 use crate::insights::functions;
+use crate::insights::lookup::Wanted;
 use crate::insights::period::Period;
+use crate::insights::source::Source;
 use crate::insights::value::Value;
 
 /// `stats` in a query (stats page).
@@ -25,17 +28,17 @@ const MOST_COMMANDS: usize = 100;
 
 /// What the commands so far have made.
 pub(super) struct Builder<'q> {
-    query: &'q str,
+    pub(super) query: &'q str,
     pub(super) scope: Scope,
     sources: Vec<Source>,
-    segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     pub(super) steps: Vec<Step>,
     rows: RowsPlan,
     /// What `fields`, `parse` and the like have named, in order.
-    shown: Columns,
+    pub(super) shown: Columns,
     /// `fields` or a gathering command said which columns there are.
-    explicit: bool,
-    display: Option<Columns>,
+    pub(super) explicit: bool,
+    pub(super) display: Option<Columns>,
     /// The last `sort`, `limit` or `dedup`.
     ordered: Option<Span>,
     /// How much of the order is that of the rows before.
@@ -48,22 +51,24 @@ pub(super) struct Builder<'q> {
     /// What is read from events: known once no events are left.
     scanned: Option<(Vec<(String, Slot)>, usize)>,
     diff: Option<Diff>,
-    subqueries: Vec<Subquery>,
+    pub(super) offset: i64,
+    pub(super) subqueries: Vec<Subquery>,
+    pub(super) lookups: Vec<Wanted>,
+    /// The `join`, and its sides once its rows are gathered.
+    pub(super) open: Option<Box<Open<'q>>>,
+    pub(super) joined: Option<Box<Joined>>,
+    /// Where the pointers of events are kept over commands on all rows.
+    pointer: Option<Slot>,
 }
 
 pub(super) fn build(query: &str, commands: &[Command]) -> Compiled<Plan> {
     let mut builder = Builder::new(query);
-    if let Some(extra) = commands.get(MOST_COMMANDS) {
-        return Err(Fault::new(extra.span.clone(), "a query has at most 100 commands here"));
-    }
-    for (place, command) in commands.iter().enumerate() {
-        builder.add(place, command)?;
-    }
+    builder.add_all(commands)?;
     builder.finish()
 }
 
 impl<'q> Builder<'q> {
-    fn new(query: &'q str) -> Self {
+    pub(super) fn new(query: &'q str) -> Self {
         Self {
             query,
             scope: Scope::events(),
@@ -82,8 +87,21 @@ impl<'q> Builder<'q> {
             groups: Vec::new(),
             scanned: None,
             diff: None,
+            offset: 0,
             subqueries: Vec::new(),
+            lookups: Vec::new(),
+            open: None,
+            joined: None,
+            pointer: None,
         }
+    }
+
+    /// The commands of a query.
+    pub(super) fn add_all(&mut self, commands: &[Command]) -> Compiled<()> {
+        if let Some(extra) = commands.get(MOST_COMMANDS) {
+            return Err(Fault::new(extra.span.clone(), "a query has at most 100 commands here"));
+        }
+        commands.iter().enumerate().try_for_each(|(place, command)| self.add(place, command))
     }
 
     fn add(&mut self, place: usize, command: &Command) -> Compiled<()> {
@@ -103,7 +121,7 @@ impl<'q> Builder<'q> {
                 self.steps.push(Step::Filter(filter));
             }
             CommandKind::FilterIndex(expr) => self.filter_index(expr)?,
-            CommandKind::Stats { items, by } => self.stats(span, items, by)?,
+            CommandKind::Stats { items, by, offset } => self.stats(span, items, by, offset.as_ref())?,
             CommandKind::Sort(items) => self.sort(span, items)?,
             CommandKind::Limit { count, any } => {
                 self.limit(span, *count, if *any { Take::Any(*count) } else { Take::First(*count) })?;
@@ -140,8 +158,26 @@ impl<'q> Builder<'q> {
                 }
             }
             CommandKind::CountFrequent(fields) => self.count_frequent(span, fields)?,
+            newer => self.add_newer(span, newer)?,
         }
         Ok(())
+    }
+
+    fn add_newer(&mut self, span: &Span, command: &CommandKind) -> Compiled<()> {
+        match command {
+            CommandKind::Join(join) => self.join(span, join),
+            CommandKind::AppendCols { replace, most, commands } => {
+                self.append_cols(span, *replace, *most, commands)
+            }
+            CommandKind::Lookup(lookup) => self.lookup(span, lookup),
+            CommandKind::AddTotals(totals) => self.add_totals(span, totals),
+            CommandKind::Sessionize { of, pause, alias } => self.sessionize(span, of, *pause, alias.as_ref()),
+            CommandKind::Outlier(outlier) => self.outlier(outlier),
+            CommandKind::RelevantFields { fields, condition } => {
+                self.relevant_fields(span, fields, condition)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn expr(&mut self, expr: &ast::Expr) -> Compiled<Expr> {
@@ -149,7 +185,7 @@ impl<'q> Builder<'q> {
     }
 
     /// The slot of an expression's value; one that is no name gets a slot of its own.
-    fn slot_of(&mut self, expr: &ast::Expr) -> Compiled<Slot> {
+    pub(super) fn slot_of(&mut self, expr: &ast::Expr) -> Compiled<Slot> {
         Ok(match self.expr(expr)? {
             Expr::Slot(slot) => slot,
             other => {
@@ -249,7 +285,7 @@ impl<'q> Builder<'q> {
     }
 
     /// Gathers the rows so far. Their order is kept for what comes.
-    fn end_rows(&mut self) {
+    pub(super) fn end_rows(&mut self) {
         let rows = std::mem::take(&mut self.rows);
         self.rows.order.clone_from(&rows.order);
         self.kept = rows.order.len();
@@ -258,8 +294,8 @@ impl<'q> Builder<'q> {
     }
 
     /// Puts a command on all rows behind the rows so far.
-    fn close(&mut self, transform: Transform) {
-        let idle = self.steps.is_empty() && self.rows.take == Take::All;
+    pub(super) fn close(&mut self, transform: Transform) {
+        let idle = self.steps.is_empty() && self.rows.order.len() == self.kept;
         let sorted = matches!(self.segments.last(), Some(Segment { sink: Sink::Rows(_), .. }));
         if !(idle && sorted) {
             self.end_rows();
@@ -267,9 +303,15 @@ impl<'q> Builder<'q> {
         if let Some(segment) = self.segments.last_mut() {
             segment.transforms.push(transform);
         }
+        // From here on the order is that of the rows themselves, however their values change.
+        self.rows.order.clear();
+        self.kept = 0;
+        if self.scope.has_events() && self.pointer.is_none() {
+            self.pointer = Some(self.scope.slot());
+        }
     }
 
-    fn gathered(&self, span: &Span, name: &str) -> Compiled<()> {
+    pub(super) fn gathered(&self, span: &Span, name: &str) -> Compiled<()> {
         match &self.ordered {
             Some(before) => {
                 let what = self.query.get(before.clone()).unwrap_or_default();
@@ -282,10 +324,19 @@ impl<'q> Builder<'q> {
         }
     }
 
-    fn stats(&mut self, span: &Span, items: &[Item], by: &[Item]) -> Compiled<()> {
+    fn stats(
+        &mut self,
+        span: &Span,
+        items: &[Item],
+        by: &[Item],
+        offset: Option<&(i64, Span)>,
+    ) -> Compiled<()> {
         self.gathered(span, "stats")?;
         self.stats += 1;
-        let (plan, scope, columns) = stats::compile(self.query, &mut self.scope, span, items, by)?;
+        let (mut plan, scope, columns) = stats::compile(self.query, &mut self.scope, span, items, by)?;
+        if let Some(offset) = offset {
+            self.shift(&mut plan, offset.clone())?;
+        }
         self.bin = plan.bin;
         self.groups = (0..plan.groups.len()).collect();
         self.gather(Sink::Stats(plan), scope, columns);
@@ -293,8 +344,9 @@ impl<'q> Builder<'q> {
     }
 
     /// Ends the rows so far with a sink that makes its own.
-    fn gather(&mut self, sink: Sink, scope: Scope, columns: Columns) {
-        let before = std::mem::replace(&mut self.scope, scope);
+    pub(super) fn gather(&mut self, sink: Sink, scope: Scope, columns: Columns) {
+        let mut before = std::mem::replace(&mut self.scope, scope);
+        self.joined = self.joined.take().or_else(|| before.joined.take());
         if before.has_events() {
             self.scanned = Some((before.fields().to_vec(), before.width()));
         }
@@ -439,7 +491,7 @@ impl<'q> Builder<'q> {
             alias: Some(Alias { name: "_approxcount".to_owned(), span: span.clone() }),
         };
         let by: Vec<Item> = fields.iter().map(|expr| Item { expr: expr.clone(), alias: None }).collect();
-        self.stats(span, &[count], &by)?;
+        self.stats(span, &[count], &by, None)?;
         self.bin = None;
         if let Some(slot) = self.scope.column("_approxcount") {
             self.rows.order = vec![(slot, true)];
@@ -447,7 +499,7 @@ impl<'q> Builder<'q> {
         Ok(())
     }
 
-    fn finish(mut self) -> Compiled<Plan> {
+    pub(super) fn finish(mut self) -> Compiled<Plan> {
         let mut pointer = None;
         if self.scope.has_events() {
             if !self.explicit && self.display.is_none() {
@@ -456,9 +508,11 @@ impl<'q> Builder<'q> {
                         self.shown.insert(0, (name.to_owned(), slot));
                     }
                 }
+                self.show_right();
             }
             pointer = self.scope.field(GROUP);
         }
+        self.end_join()?;
         let sorted = self.rows.order.len() != self.kept;
         let open = !self.steps.is_empty() || sorted || self.rows.dedup.is_some();
         if open || self.segments.is_empty() {
@@ -478,9 +532,12 @@ impl<'q> Builder<'q> {
             segments: self.segments,
             columns: self.display.unwrap_or(self.shown),
             pointer,
+            kept_pointer: self.pointer,
             limited: self.limited,
             diff: self.diff,
+            offset: self.offset,
             subqueries: self.subqueries,
+            lookups: self.lookups,
         })
     }
 }

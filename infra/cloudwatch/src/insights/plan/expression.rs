@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::scope::{Found, Scope};
 use super::stats::{self, Aggregate};
-use super::{Plan, Subquery};
+use super::{Plan, Subquery, Usage};
 use crate::insights::ast::{self, CommandKind, ExprKind, Span};
 use crate::insights::error::{Compiled, Fault};
 use crate::insights::expr::{Arithmetic, Comparison, Expr};
@@ -124,9 +124,9 @@ impl Compiler<'_> {
         let plan = Arc::new(Plan::new(self.query, commands)?);
         let written = self.query.get(of.span.clone()).unwrap_or_default().replace('`', "");
         let column = match plan.columns.as_slice() {
-            [(only, _)] => only.clone(),
-            columns => match columns.iter().find(|(name, _)| *name == written) {
-                Some((name, _)) => name.clone(),
+            [_] => 0,
+            columns => match columns.iter().position(|(name, _)| *name == written) {
+                Some(place) => place,
                 None => return refused("the subquery must give one field, or one of the same name"),
             },
         };
@@ -134,7 +134,7 @@ impl Compiler<'_> {
         let Some(subqueries) = &mut self.scope.subqueries else {
             return refused("a subquery stands only in filter");
         };
-        subqueries.push(Subquery { plan, column });
+        subqueries.push(Subquery { plan, usage: Usage::Values(column) });
         Ok(Expr::InQuery { of, place: subqueries.len() - 1, negated })
     }
 

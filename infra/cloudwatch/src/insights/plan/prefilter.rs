@@ -21,7 +21,7 @@ impl Prefilter {
     pub(super) fn new(steps: &[Step], message: Option<Slot>, found: &[Slot]) -> Option<Self> {
         let filters = steps.iter().filter_map(|step| match step {
             Step::Filter(expr) => Some(expr),
-            Step::Let(..) | Step::Extract(_) | Step::Unnest(..) => None,
+            _ => None,
         });
         filters.filter_map(|expr| Self::of(expr, message, found)).max_by_key(|best| best.part.needle().len())
     }

@@ -16,6 +16,19 @@ pub(super) struct Scope {
     regexes: usize,
     /// The query's subqueries so far; `None` where none may stand.
     pub(super) subqueries: Option<Vec<Subquery>>,
+    /// The sides of a `join`.
+    pub(super) joined: Option<Box<Joined>>,
+}
+
+/// After a `join`, names that begin with a side's name are fields of that side.
+#[derive(Debug, Clone)]
+pub(super) struct Joined {
+    pub(super) left: String,
+    pub(super) right: String,
+    /// What the right side's query can see at its end.
+    pub(super) scope: Scope,
+    /// Slots of the right side's rows that the query wants, and where they go.
+    pub(super) wanted: Vec<(Slot, Slot)>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +54,7 @@ impl Scope {
     /// After a command that makes rows of its own.
     pub(super) fn rows(columns: &[(String, Slot)], width: usize) -> Self {
         let columns = columns.iter().map(|(name, slot)| Column { name: name.clone(), slot: *slot }).collect();
-        Self { columns, fields: None, width, regexes: 0, subqueries: None }
+        Self { columns, width, ..Self::default() }
     }
 
     pub(super) fn has_events(&self) -> bool {
@@ -106,8 +119,52 @@ impl Scope {
         Some(slot)
     }
 
-    /// What a name stands for: a given name, a place below one, or an event's field.
+    /// The names that the query gave, with their slots.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, Slot)> {
+        self.columns.iter().map(|column| (column.name.as_str(), column.slot))
+    }
+
+    /// Where a slot of the right side of a join goes.
+    pub(super) fn fetch(&mut self, right: Slot) -> Slot {
+        let known = |joined: &Joined| joined.wanted.iter().find(|(known, _)| *known == right).copied();
+        if let Some((_, slot)) = self.joined.as_deref().and_then(known) {
+            return slot;
+        }
+        let slot = self.slot();
+        if let Some(joined) = &mut self.joined {
+            joined.wanted.push((right, slot));
+        }
+        slot
+    }
+
+    /// The field of a side that a name begins with; `None` when it begins with none.
+    fn find_of_side(&mut self, name: &Name) -> Option<Option<Found>> {
+        let (side, field) = name.segments.split_first().filter(|(_, field)| !field.is_empty())?;
+        let joined = self.joined.as_mut()?;
+        let name = Name { segments: field.to_vec(), quoted: true };
+        if *side == joined.left {
+            return Some(self.find_own(&name));
+        }
+        if *side != joined.right {
+            return None;
+        }
+        Some(match joined.scope.find(&name) {
+            Some(Found::Slot(slot)) => Some(Found::Slot(self.fetch(slot))),
+            Some(Found::Below(slot, path)) => Some(Found::Below(self.fetch(slot), path)),
+            None => None,
+        })
+    }
+
+    /// What a name stands for: a given name, a field of a side of a join, a place below a given
+    /// name, or an event's field.
     pub(super) fn find(&mut self, name: &Name) -> Option<Found> {
+        if let Some(slot) = self.column(&name.text()) {
+            return Some(Found::Slot(slot));
+        }
+        self.find_of_side(name).unwrap_or_else(|| self.find_own(name))
+    }
+
+    fn find_own(&mut self, name: &Name) -> Option<Found> {
         let text = name.text();
         if let Some(slot) = self.column(&text) {
             return Some(Found::Slot(slot));
