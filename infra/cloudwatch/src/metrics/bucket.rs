@@ -1,5 +1,7 @@
 //! What is kept of one metric for one stretch of time: the sums, and the samples themselves.
 
+use std::borrow::Cow;
+
 use super::Values;
 
 /// Different samples that a stretch of time keeps while it is written.
@@ -35,7 +37,7 @@ impl Bucket {
     }
 
     /// Adds one value, seen so many times.
-    pub(super) fn sample(&mut self, value: f64, count: f64) {
+    pub(crate) fn sample(&mut self, value: f64, count: f64) {
         if count <= 0.0 {
             return;
         }
@@ -88,12 +90,17 @@ impl Bucket {
 
     /// The samples in order of size; `None` when they are not all known, or one is negative: then
     /// CloudWatch gives no percentiles.
-    pub(crate) fn sorted(mut self) -> Option<Vec<(f64, f64)>> {
+    pub(crate) fn sorted(&self) -> Option<Cow<'_, [(f64, f64)]>> {
         if self.opaque || self.min < 0.0 || self.samples.is_empty() {
             return None;
         }
-        self.samples.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
-        Some(self.samples)
+        // A minute often has one sample, and what has aged is in order.
+        if self.samples.is_sorted_by(|left, right| left.0.total_cmp(&right.0).is_le()) {
+            return Some(Cow::Borrowed(&self.samples));
+        }
+        let mut samples = self.samples.clone();
+        samples.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+        Some(Cow::Owned(samples))
     }
 
     /// Keeps at most so many different samples (at least 8): equal ones are put together, then those
@@ -169,7 +176,7 @@ mod tests {
             bucket.sample(value, 1.0);
         }
         assert_eq!((bucket.count, bucket.sum, bucket.min, bucket.max), (4.0, 7.0, 1.0, 3.0));
-        assert_eq!(bucket.sorted().unwrap(), [(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)]);
+        assert_eq!(bucket.sorted().unwrap().as_ref(), [(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)]);
     }
 
     #[test]
@@ -207,7 +214,7 @@ mod tests {
         let check = |min, max, sum, count, expected: Option<Vec<(f64, f64)>>| {
             let mut bucket = Bucket::default();
             bucket.add(&Values::Statistics { min, max, sum, count });
-            assert_eq!(bucket.sorted(), expected);
+            assert_eq!(bucket.sorted().map(Cow::into_owned), expected);
         };
         check(1.0, 3.0, 6.0, 3.0, None);
         check(2.0, 2.0, 6.0, 3.0, Some(vec![(2.0, 3.0)]));

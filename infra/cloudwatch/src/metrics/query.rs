@@ -86,8 +86,10 @@ pub(crate) fn read(
         None => series.units(grid),
     };
     let Some(first) = units.first() else { return (Vec::new(), Vec::new()) };
-    let buckets = series.read(first, grid, !statistic.is_basic());
-    let points = buckets.into_iter().filter_map(|(at, bucket)| Some((at, statistic.of(bucket)?))).collect();
+    let mut points = Vec::new();
+    series.each(first, grid, !statistic.is_basic(), |at, bucket| {
+        points.extend(statistic.of(bucket).map(|value| (at, value)));
+    });
     (points, if units.len() > 1 { units.into_iter().collect() } else { Vec::new() })
 }
 

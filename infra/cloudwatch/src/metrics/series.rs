@@ -58,9 +58,6 @@ impl Grid {
     }
 }
 
-/// The buckets of periods, by their starts, in order of time.
-pub(crate) type Buckets = Vec<(i64, Bucket)>;
-
 /// One metric with all its data.
 #[derive(Debug)]
 pub(crate) struct Series {
@@ -125,7 +122,7 @@ impl Series {
     }
 
     /// Changes the bucket of a time; the one of its second as well when the datum is of high resolution.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         unit: &'static str,
         timestamp_ms: i64,
@@ -150,11 +147,12 @@ impl Series {
         self.lock().iter().filter(|lane| lane.has(grid)).map(|lane| lane.unit).collect()
     }
 
-    /// The data of a unit, put together by period.
-    pub(crate) fn read(&self, unit: &str, grid: &Grid, with_samples: bool) -> Buckets {
+    /// Visits the data of a unit, put together by period: the starts of periods in order of time.
+    pub(crate) fn each(&self, unit: &str, grid: &Grid, with_samples: bool, visit: impl FnMut(i64, &Bucket)) {
         let lanes = self.lock();
-        let lane = lanes.iter().find(|lane| lane.unit == unit);
-        lane.map(|lane| lane.read(grid, with_samples)).unwrap_or_default()
+        if let Some(lane) = lanes.iter().find(|lane| lane.unit == unit) {
+            lane.each(grid, with_samples, visit);
+        }
     }
 
     /// Lets what is old grow coarse, and forgets what is too old. Times are in seconds.
@@ -207,15 +205,27 @@ impl Lane {
         self.tiers(grid.period).any(|tier| tier.range(from..grid.to.max(from)).next().is_some())
     }
 
-    fn read(&self, grid: &Grid, with_samples: bool) -> Buckets {
-        let mut buckets = Buckets::new();
+    fn each(&self, grid: &Grid, with_samples: bool, mut visit: impl FnMut(i64, &Bucket)) {
         let from = grid.start(grid.from);
+        let mut found: Vec<(i64, &Bucket)> = Vec::new();
         for tier in self.tiers(grid.period) {
-            for (at, bucket) in tier.range(from..grid.to.max(from)) {
-                slot(&mut buckets, grid.start(*at)).absorb(bucket, with_samples);
+            let range = tier.range(from..grid.to.max(from));
+            found.extend(range.map(|(at, bucket)| (grid.start(*at), bucket)));
+        }
+        // In order already, but where one resolution goes over into the next.
+        found.sort_by_key(|(start, _)| *start);
+        for same in found.chunk_by(|(one, _), (next, _)| one == next) {
+            match same {
+                // Nothing is copied when a period has one bucket, as with most queries each has.
+                [(start, alone)] => visit(*start, alone),
+                [(start, _), ..] => {
+                    let mut together = Bucket::default();
+                    same.iter().for_each(|(_, bucket)| together.absorb(bucket, with_samples));
+                    visit(*start, &together);
+                }
+                [] => {}
             }
         }
-        buckets
     }
 
     fn roll_up(&mut self, now: i64) {
@@ -231,21 +241,6 @@ impl Lane {
         coarsen(&mut self.minutes, now - MINUTES_KEPT, &mut self.fives, 5 * MINUTE);
         coarsen(&mut self.fives, now - FIVES_KEPT, &mut self.hours, HOUR);
     }
-}
-
-/// The bucket of a start; nearly always that is the last one, or a new one after it.
-fn slot(buckets: &mut Buckets, start: i64) -> &mut Bucket {
-    let place = match buckets.last() {
-        Some((last, _)) if *last == start => Ok(buckets.len() - 1),
-        Some((last, _)) if *last > start => buckets.binary_search_by_key(&start, |(start, _)| *start),
-        _ => Err(buckets.len()),
-    };
-    let index = place.unwrap_or_else(|index| {
-        buckets.insert(index, (start, Bucket::default()));
-        index
-    });
-    #[expect(clippy::indexing_slicing, reason = "the index was found or filled just now")]
-    &mut buckets[index].1
 }
 
 /// Moves what is older than `until` to a coarser resolution.

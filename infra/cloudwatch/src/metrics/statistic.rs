@@ -58,17 +58,14 @@ impl Statistic {
     }
 
     /// The statistic of a period's samples; `None` when it cannot be told of them.
-    pub(crate) fn of(&self, bucket: Bucket) -> Option<f64> {
+    pub(crate) fn of(&self, bucket: &Bucket) -> Option<f64> {
         match self.kind {
             Kind::SampleCount => Some(bucket.count),
             Kind::Sum => Some(bucket.sum),
             Kind::Average => Some(bucket.sum / bucket.count),
             Kind::Minimum => Some(bucket.min),
             Kind::Maximum => Some(bucket.max),
-            kind => {
-                let total = bucket.count;
-                sampled(kind, &bucket.sorted()?, total)
-            }
+            kind => sampled(kind, &bucket.sorted()?, bucket.count),
         }
         .filter(|value| value.is_finite())
     }
@@ -227,7 +224,7 @@ mod tests {
         let mut bucket = Bucket::default();
         samples.iter().for_each(|value| bucket.sample(*value, 1.0));
         let statistic: Statistic = statistic.parse().expect(statistic);
-        assert_eq!(statistic.of(bucket), expected, "{statistic} of {samples:?}");
+        assert_eq!(statistic.of(&bucket), expected, "{statistic} of {samples:?}");
     }
 
     const TEN: [f64; 10] = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0];
@@ -293,7 +290,7 @@ mod tests {
         let mut bucket = Bucket::default();
         bucket.sample(1.0, 99.0);
         bucket.sample(500.0, 1.0);
-        let of = |statistic: &str| statistic.parse::<Statistic>().unwrap().of(bucket.clone());
+        let of = |statistic: &str| statistic.parse::<Statistic>().unwrap().of(&bucket);
         assert_eq!((of("p99"), of("p99.1"), of("tm99")), (Some(1.0), Some(500.0), Some(1.0)));
     }
 

@@ -96,7 +96,7 @@ impl MetricStore {
     }
 
     /// The series of an identity, made when there is none.
-    fn series(&self, identity: Identity) -> Arc<Series> {
+    pub(crate) fn series(&self, identity: Identity) -> Arc<Series> {
         if let Some(series) = self.find(&identity) {
             return series;
         }

@@ -37,14 +37,13 @@ pub(super) fn get(store: &MetricStore, input: &Reader<'_>) -> Result<Document, A
     if let Some(series) = store.find(&identity) {
         let units = series.units(&grid);
         for unit in units.into_iter().filter(|there| unit.is_none_or(|unit| unit == *there)) {
-            for (at, bucket) in series.read(unit, &grid, !extended.is_empty()) {
+            series.each(unit, &grid, !extended.is_empty(), |at, bucket| {
                 let values = |statistics: &[Statistic]| -> BTreeMap<String, f64> {
-                    let values =
-                        statistics.iter().map(|one| Some((one.to_string(), one.of(bucket.clone())?)));
+                    let values = statistics.iter().map(|one| Some((one.to_string(), one.of(bucket)?)));
                     values.flatten().collect()
                 };
                 datapoints.push(datapoint(at, unit, values(&basic), values(&extended)));
-            }
+            });
         }
     }
     Ok(Document::map([("Label", Document::Text(identity.name)), ("Datapoints", Document::List(datapoints))]))

@@ -41,9 +41,10 @@ fn check(
     };
     let found = metrics.find(&identity).map(|series| {
         let day = NOW / 1000 / 86_400 * 86_400;
-        let buckets =
-            series.read(unit, &Grid { from: day, to: day + 86_400, period: 86_400, phase: 0 }, false);
-        buckets.iter().fold((0.0, 0.0), |all, (_, bucket)| (all.0 + bucket.sum, all.1 + bucket.count))
+        let grid = Grid { from: day, to: day + 86_400, period: 86_400, phase: 0 };
+        let mut all = (0.0, 0.0);
+        series.each(unit, &grid, false, |_, bucket| all = (all.0 + bucket.sum, all.1 + bucket.count));
+        all
     });
     assert_eq!(found.unwrap_or_default(), expected, "{metric:?} {dimensions:?}");
 }
