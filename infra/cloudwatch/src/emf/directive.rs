@@ -18,7 +18,7 @@ const MAX_METRICS: usize = 100;
 const MAX_NAME: usize = 255;
 
 /// Characters of a dimension's value.
-const MAX_DIMENSION_VALUE: usize = 1024;
+pub(super) const MAX_DIMENSION_VALUE: usize = 1024;
 
 /// The data of a directive.
 pub(super) fn read(
@@ -73,6 +73,57 @@ fn is_namespace(name: &str) -> bool {
         && !name.starts_with("AWS/")
 }
 
+/// A directive in which nothing is wrong, before anything is known of the document around it.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) namespace: String,
+    /// The names of dimensions.
+    pub(super) sets: Vec<Vec<String>>,
+    pub(super) metrics: Vec<Definition>,
+}
+
+/// What a directive says of a metric.
+#[derive(Debug)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) unit: &'static str,
+    pub(super) high_resolution: bool,
+}
+
+impl Shape {
+    /// Reads a directive; `None` when anything is wrong with it.
+    pub(super) fn read(directive: &Value) -> Option<Self> {
+        let (namespace, sets, metrics) = members(directive)?;
+        if !is_namespace(namespace) || sets.is_empty() || metrics.len() > MAX_METRICS {
+            return None;
+        }
+        let names = |set: &Value| {
+            let names = names(set).filter(|names| names.len() <= MAX_DIMENSIONS)?;
+            Some(names.into_iter().map(str::to_owned).collect())
+        };
+        Some(Self {
+            namespace: namespace.to_owned(),
+            sets: sets.iter().map(names).collect::<Option<_>>()?,
+            metrics: metrics.iter().map(Definition::read).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Definition {
+    fn read(definition: &Value) -> Option<Self> {
+        Some(Self {
+            name: metric_name(definition)?.to_owned(),
+            unit: unit(definition).ok()?,
+            high_resolution: high_resolution(definition).ok()?,
+        })
+    }
+}
+
+/// The names of a set of dimensions.
+fn names(set: &Value) -> Option<Vec<&str>> {
+    set.as_array()?.iter().map(Value::as_str).collect()
+}
+
 /// The values of a set of dimensions; `None` when one of them is not to be had.
 fn dimensions(
     root: &Map<String, Value>,
@@ -81,8 +132,7 @@ fn dimensions(
     faults: &mut Faults,
 ) -> Option<BTreeMap<String, String>> {
     let place = format!("{place}.Dimensions");
-    let names: Option<Vec<&str>> = set.as_array().and_then(|set| set.iter().map(Value::as_str).collect());
-    let Some(names) = names else {
+    let Some(names) = names(set) else {
         faults.add(Reason::DirectiveMemberMissing, &place);
         return None;
     };
@@ -129,17 +179,21 @@ fn read_metric(
     place: &str,
     faults: &mut Faults,
 ) -> Option<Metric> {
-    let name = definition.get("Name").and_then(Value::as_str).unwrap_or_default();
-    if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+    let Some(name) = metric_name(definition) else {
         faults.add(Reason::MetricNameInvalid, &format!("{place}.Metrics"));
         return None;
-    }
+    };
     let read = || {
         let values = value::read(root.get(name).ok_or(Reason::MetricTargetMissing)?)?;
         let (unit, high_resolution) = (unit(definition)?, high_resolution(definition)?);
         Ok(Metric { name: name.to_owned(), unit, high_resolution, values })
     };
     read().inspect_err(|reason| faults.add(*reason, name)).ok()
+}
+
+fn metric_name(definition: &Value) -> Option<&str> {
+    let name = definition.get("Name").and_then(Value::as_str)?;
+    (!name.trim().is_empty() && name.chars().count() <= MAX_NAME).then_some(name)
 }
 
 fn unit(definition: &Value) -> Result<&'static str, Reason> {

@@ -6,7 +6,9 @@
 
 mod directive;
 mod fault;
+mod known;
 mod ledger;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -14,6 +16,7 @@ mod value;
 use serde_json::{Map, Value};
 
 pub use fault::{Fault, Reason};
+pub(crate) use known::Known;
 pub use ledger::{Entry, Ledger};
 
 use crate::metrics::Datum;

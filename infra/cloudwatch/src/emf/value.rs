@@ -9,7 +9,7 @@ use crate::metrics::Values;
 const MAX_VALUES: usize = 100;
 
 /// The largest magnitude that CloudWatch keeps: 2^360.
-const MAX_MAGNITUDE: f64 = 2.348_542_582_773_833_2e108;
+pub(super) const MAX_MAGNITUDE: f64 = 2.348_542_582_773_833_2e108;
 
 /// A metric's member: a number, a list of numbers, a histogram (`Values` and `Counts`) or a
 /// statistic set (`Min`, `Max`, `Sum`, `Count`). The last two are in no published schema, and the

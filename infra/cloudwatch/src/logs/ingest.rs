@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use memchr::memmem;
+
 use super::event::LogEvent;
 use super::group::{EVENT_OVERHEAD, Group};
-use crate::emf::{self, Ledger};
+use crate::emf::{self, Known, Ledger};
 use crate::metrics::{Datum, MetricStore, Values};
 
 /// The namespace of CloudWatch Logs's own metrics.
@@ -17,6 +19,7 @@ const NAMESPACE: &str = "AWS/Logs";
 pub(super) struct Intake {
     pub(super) metrics: MetricStore,
     pub(super) ledger: Ledger,
+    pub(super) known: Known,
 }
 
 impl Intake {
@@ -28,13 +31,16 @@ impl Intake {
             filter.apply(event, &self.metrics);
         }
         // Parsing costs a hundred times as much as this look.
-        if event.message.contains("\"_aws\"") {
+        if memmem::find(event.message.as_bytes(), b"\"_aws\"").is_some() {
             self.extract(event);
         }
     }
 
     /// Puts the metrics of an event in embedded metric format, and notes what is wrong with them.
     fn extract(&self, event: &LogEvent) {
+        if self.known.measure(&event.message, event.ingestion, &self.metrics) {
+            return;
+        }
         let Some(extraction) = emf::extract(&event.message, event.ingestion) else { return };
         for datum in extraction.data {
             self.metrics.put(datum);

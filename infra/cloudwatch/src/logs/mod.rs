@@ -33,7 +33,7 @@ use self::ingest::Intake;
 pub use self::manage::{GroupInfo, StoreError};
 pub use self::metric_filter::{MetricFilter, Transformation};
 use crate::clock::{Clock, SystemClock};
-use crate::emf::Ledger;
+use crate::emf::{Known, Ledger};
 use crate::metrics::MetricStore;
 pub use crate::sqlite::OpenError;
 
@@ -115,7 +115,7 @@ impl LogStore {
                 number: AtomicI64::new(content.next_number),
             },
             clock,
-            intake: Intake { metrics, ledger: Ledger::default() },
+            intake: Intake { metrics, ledger: Ledger::default(), known: Known::default() },
             definitions: Definitions::found(&content.definitions),
             disk,
             expired_at: AtomicI64::new(i64::MIN),
