@@ -22,6 +22,7 @@ mod programs;
 mod queries;
 mod quotas;
 mod readme;
+mod restarts;
 mod runtime_api;
 mod store;
 mod telemetry;

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The command in the repository's root, with the environment of a person's shell.
-fn switchboard(arguments: &[&str]) -> Command {
+pub(crate) fn switchboard(arguments: &[&str]) -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(PATH.get_or_init(harness::switchboard));
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
@@ -18,7 +18,7 @@ fn switchboard(arguments: &[&str]) -> Command {
 }
 
 /// `up --json` on free ports, running; killed when dropped.
-struct Up {
+pub(crate) struct Up {
     process: Child,
     line: Value,
 }
@@ -28,9 +28,10 @@ impl Up {
         Self::run(&mut switchboard(&[&Self::ARGUMENTS, more].concat()))
     }
 
-    const ARGUMENTS: [&str; 8] = ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
+    pub(crate) const ARGUMENTS: [&str; 8] =
+        ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
 
-    fn run(command: &mut Command) -> Self {
+    pub(crate) fn run(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -42,12 +43,12 @@ impl Up {
         Self { process, line: serde_json::from_str(&line).unwrap() }
     }
 
-    fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.line[field].as_str().unwrap()
     }
 
     /// Sends a signal and gives the exit status.
-    fn stop(mut self, signal: Signal) -> Option<i32> {
+    pub(crate) fn stop(mut self, signal: Signal) -> Option<i32> {
         let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         self.process.wait().unwrap().code()
@@ -71,7 +72,7 @@ fn failure(arguments: &[&str]) -> String {
     stderr
 }
 
-fn temporary(name: &str, text: &str) -> PathBuf {
+pub(crate) fn temporary(name: &str, text: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("template.yaml");
@@ -183,7 +184,7 @@ fn bad_usage_is_status_two() {
 }
 
 /// An API without routes, and what is made of its access log.
-const LOGGED: &str = r#"
+pub(crate) const LOGGED: &str = r#"
 Resources:
   Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: access, RetentionInDays: 3}}
   Connects:

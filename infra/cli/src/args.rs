@@ -109,7 +109,8 @@ pub(crate) struct UpOptions {
     /// Take @connections calls and handshakes of AWS_IAM routes without checking their signatures.
     #[arg(long)]
     pub(crate) no_verify_signatures: bool,
-    /// A folder that keeps tables and logs over restarts; without it they are in memory.
+    /// A folder that keeps tables, logs, metrics and alarms over restarts; without it they are in
+    /// memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// How log lines are shown.
