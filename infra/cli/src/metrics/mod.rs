@@ -71,8 +71,18 @@ pub(crate) enum MetricsError {
 /// Shows the metrics, once or again and again.
 pub(crate) fn run(options: &MetricsOptions) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(MetricsError::Runtime)?.block_on(watch(options))?;
-    Ok(())
+    let shown = runtime.map_err(MetricsError::Runtime)?.block_on(async {
+        // Ctrl-C ends it whether it waits or asks.
+        tokio::select! {
+            shown = Box::pin(watch(options)) => shown,
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        }
+    });
+    match shown {
+        // When nobody reads any more, whoever did has seen enough.
+        Err(MetricsError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        shown => Ok(shown?),
+    }
 }
 
 async fn watch(options: &MetricsOptions) -> Result<(), MetricsError> {
@@ -84,12 +94,12 @@ async fn watch(options: &MetricsOptions) -> Result<(), MetricsError> {
     loop {
         let next = Instant::now() + REDRAW;
         let text = text(&client, options).await?;
-        screen.clear_screen()?;
-        screen.write_str(&text)?;
-        tokio::select! {
-            () = sleep_until(next) => {}
-            stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
+        // A file or a pipe gets one look after the other.
+        if screen.is_term() {
+            screen.clear_screen()?;
         }
+        screen.write_str(&text)?;
+        sleep_until(next).await;
     }
 }
 
