@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod programs;
 mod queries;
+mod query_command;
 mod quotas;
 mod readme;
 mod restarts;

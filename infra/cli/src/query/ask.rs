@@ -1,5 +1,6 @@
 //! The calls: a saved query is found, a query is started, and asked for until it has ended.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
@@ -58,32 +59,48 @@ fn choose(known: &[QueryDefinition], name: &str) -> Result<(String, Vec<String>)
     Ok((found.query_string().unwrap_or_default().to_owned(), found.log_group_names().to_vec()))
 }
 
-/// Runs a query to its end. It is stopped when this is interrupted.
+/// Runs a query to its end. When this is interrupted, the query is stopped, also one that is only
+/// just starting: it would go on and cost.
 pub(super) async fn answer(client: &Client, question: &Question) -> Result<Answer, QueryError> {
-    let id = start(client, question).await?;
-    let wait = async {
-        let (mut pause, longest) = PAUSES;
-        loop {
-            sleep_until(Instant::now() + pause).await;
-            pause = (pause * 2).min(longest);
-            let page = results(client, &id, None).await?;
-            if !matches!(page.status(), Some(QueryStatus::Running | QueryStatus::Scheduled)) {
-                return Ok::<_, QueryError>(page);
-            }
-        }
+    let mut interrupted = pin!(ctrl_c());
+    let mut starts = pin!(start(client, question));
+    let (id, goes_on) = tokio::select! {
+        id = &mut starts => (id?, true),
+        _ = &mut interrupted => (starts.await?, false),
     };
-    let first = tokio::select! {
-        page = wait => page?,
-        _ = ctrl_c() => {
-            client.stop_query().query_id(&id).send().await.map_err(|error| refused(&error))?;
-            return Err(QueryError::Ended("Cancelled".to_owned()));
+    let first = if goes_on {
+        tokio::select! {
+            page = ended(client, &id) => Some(page?),
+            _ = &mut interrupted => None,
         }
+    } else {
+        None
+    };
+    let Some(first) = first else {
+        client.stop_query().query_id(&id).send().await.map_err(|error| refused(&error))?;
+        return Err(QueryError::Ended("Cancelled".to_owned()));
     };
     match first.status() {
         Some(QueryStatus::Complete) => {}
         status => return Err(QueryError::Ended(status.map_or("Unknown", QueryStatus::as_str).to_owned())),
     }
-    whole(client, &id, first).await
+    tokio::select! {
+        answer = whole(client, &id, first) => answer,
+        _ = &mut interrupted => Err(QueryError::Interrupted),
+    }
+}
+
+/// The first page of a query's results, once it has ended.
+async fn ended(client: &Client, id: &str) -> Result<GetQueryResultsOutput, QueryError> {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        sleep_until(Instant::now() + pause).await;
+        pause = (pause * 2).min(longest);
+        let page = results(client, id, None).await?;
+        if !matches!(page.status(), Some(QueryStatus::Running | QueryStatus::Scheduled)) {
+            return Ok(page);
+        }
+    }
 }
 
 async fn start(client: &Client, question: &Question) -> Result<String, QueryError> {

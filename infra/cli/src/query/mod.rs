@@ -67,6 +67,8 @@ pub(crate) enum QueryError {
     NoGroups,
     #[error("the query has ended as {0}")]
     Ended(String),
+    #[error("interrupted before all rows were there")]
+    Interrupted,
 }
 
 /// Asks, and shows the answer.
