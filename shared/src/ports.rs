@@ -93,16 +93,15 @@ pub trait CloseConnection {
     ) -> impl Call<Result<Option<Connection>, StoreError>>;
 }
 
-/// Adds a subscription to a connection's row. `dynamodb:UpdateItem`.
-pub trait AddSubscription {
-    /// Any [`Refusal`]; [`Refusal::Refreshed`] when the row's token expiry is not the given one.
-    fn add(
-        &self,
-        connection: &Connection,
-        channel: &Channel,
-        subscription: &Subscription,
-    ) -> impl Call<Conditional>;
+/// Adds subscriptions to a connection's row. `dynamodb:UpdateItem`.
+pub trait AddSubscriptions {
+    /// All of them, or none and any [`Refusal`]; [`Refusal::Refreshed`] when the row's token expiry is
+    /// not the given one. [`MAX_TOGETHER`] at most, since DynamoDB's expressions have an end.
+    fn add(&self, connection: &Connection, subscriptions: &Subscriptions) -> impl Call<Conditional>;
 }
+
+/// Subscriptions that one call adds at most.
+pub const MAX_TOGETHER: usize = 64;
 
 /// Changes a subscription in a connection's row. `dynamodb:UpdateItem`.
 pub trait RenewSubscription {
@@ -127,7 +126,7 @@ pub trait RemoveSubscription {
     ) -> impl Call<Result<Option<Subscription>, StoreError>>;
 }
 
-/// Writes the rows that find a connection by channel or by user. `dynamodb:PutItem`.
+/// Writes the rows that find a connection by channel, by user or by its time. `dynamodb:PutItem`.
 pub trait PutIndex {
     /// Makes the connection a member of the channel, which waits for its reply until then: seconds
     /// since the epoch.
@@ -141,9 +140,12 @@ pub trait PutIndex {
 
     /// Makes the connection one of the user's.
     fn put_device(&self, user: &UserId, connection: &Connection) -> impl Call<Result<(), StoreError>>;
+
+    /// Lists the connection among those that were opened at its time.
+    fn put_opened(&self, connection: &Connection) -> impl Call<Result<(), StoreError>>;
 }
 
-/// Makes those rows live at least as long as the connection does now; one that is not there stays
+/// Makes members and devices live at least as long as the connection does now; one that is not there stays
 /// away, as somebody has deleted it. `dynamodb:UpdateItem`.
 pub trait ExtendIndex {
     /// The row of a member.
@@ -170,6 +172,13 @@ pub trait DeleteIndex {
 
     /// The connection is none of the user's any more.
     fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> impl Call<Result<(), StoreError>>;
+
+    /// The connection, opened at that time (milliseconds since the epoch), is open no more.
+    fn delete_opened(
+        &self,
+        connection: &ConnectionId,
+        connected_at: i64,
+    ) -> impl Call<Result<(), StoreError>>;
 }
 
 /// Counts a user's connections, strongly consistent. `dynamodb:Query`.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use harness::{Options, Socket, Stack, root};
 use serde_json::{Value, json};
+use shared::service::outbox::NOTHING;
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
@@ -68,6 +69,15 @@ const NAMESPACES: &str = r#"{
               "history_ttl": "1h", "ordered": true}
 }"#;
 
+/// Three commands, but for the first one's beginning and the last one's end.
+const THREE: &str = concat!(
+    r#""subscribe":{"channel":"plain:2"}}"#,
+    "\n",
+    r#"{"id":98,"subscribe":{"channel":"plain:3"}}"#,
+    "\n",
+    r#"{"id":99,"subscribe":{"channel":"plain:4"}"#
+);
+
 /// Sends a command and waits until its reply has come, in whatever frame.
 async fn ask(client: &mut Socket, id: u32, command: &str) {
     client.send(&format!(r#"{{"id":{id},{command}}}"#)).await;
@@ -103,6 +113,7 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
         ("`connect`", r#""connect":{}"#),
         ("`subscribe` to `plain`", r#""subscribe":{"channel":"plain:1"}"#),
         ("`subscribe` to `log`", r#""subscribe":{"channel":"log:1"}"#),
+        ("`subscribe` to 3 more like `plain`, in one frame", THREE),
         ("`publish` to `plain`", r#""publish":{"channel":"plain:1","data":1}"#),
         ("`publish` to `log`", r#""publish":{"channel":"log:1","data":1}"#),
         ("`subscribe` to `queue`", r#""subscribe":{"channel":"queue:1"}"#),
@@ -115,17 +126,28 @@ async fn the_units_of_every_operation_are_those_of_the_table() {
         settled(&stack, &mut client, id, command).await;
     }
     client.close(None).await;
+    let mut whole = stack.connect().await;
+    ask(&mut whole, 101, &format!("\"connect\":{{}}}}\n{{\"id\":102,{THREE}")).await;
+    whole.close(None).await;
 
-    let two_lives = |lines: &[Value]| (lines.len() == 2 * 2 + 3 + commands.len()).then(|| lines.to_vec());
-    let lines = stack.logs().wait("/aws/lambda", two_lives).await;
+    let lives = |lines: &[Value]| (lines.len() == 3 * 2 + 3 + commands.len() + 1).then(|| lines.to_vec());
+    let lines = stack.logs().wait("/aws/lambda", lives).await;
     let units = |operation: &str, line: &Value| {
         let number = |name: &str| line[name].as_f64().unwrap().to_string();
         vec![operation.to_owned(), number("WriteUnits"), number("ReadUnits")]
     };
-    let mut measured = vec![units("`$connect`", of(&lines, "CONNECT").last().unwrap())];
+    let [_, second, third] = of(&lines, "CONNECT").try_into().unwrap();
+    let mut measured = vec![units("`$connect`", &second)];
     let frames = of(&lines, "MESSAGE").split_off(3);
     measured.extend(commands.iter().zip(&frames).map(|((operation, _), line)| units(operation, line)));
-    measured.push(units("`$disconnect` with one channel", of(&lines, "DISCONNECT").last().unwrap()));
+    let ended =
+        of(&lines, "DISCONNECT").into_iter().find(|line| line["connectionId"] == second["connectionId"]);
+    measured.push(units("`$disconnect` with 4 channels", &ended.unwrap()));
+    let life = lines.iter().filter(|line| line["connectionId"] == third["connectionId"]);
+    let sum = |name: &str| life.clone().filter_map(|line| line[name].as_f64()).sum::<f64>();
+    let sums = json!({"WriteUnits": sum("WriteUnits"), "ReadUnits": sum("ReadUnits")});
+    assert!(sum("WriteUnits") <= 9.0 + 2.0 * 3.0);
+    measured.push(units("whole life with 3 channels, subscribed to in one frame", &sums));
     let table = rows(&document("COST.md"));
     let table: Vec<_> = table.into_iter().skip(1).take(measured.len()).collect();
     assert_eq!(measured, table);

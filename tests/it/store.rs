@@ -9,7 +9,7 @@ use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
 use shared::model::spread::Spread;
 use shared::model::{Connection, Member, State, Subscription};
-use shared::ports::{OpenConnection, PutIndex, Refusal};
+use shared::ports::{MAX_TOGETHER, OpenConnection, PutIndex, Refusal, Subscriptions};
 use shared::service::frame::FrameStore;
 use shared::service::members::members;
 use shared::telemetry::Usage;
@@ -24,10 +24,16 @@ fn channel(name: &str) -> Channel {
     Channel::parse(name).unwrap()
 }
 
+/// A subscription as a connection's row lists it.
+fn subscribed(name: &str, subscription: &str) -> Subscriptions {
+    [(channel(name), subscription.into())].into()
+}
+
 async fn check(store: &impl Store) {
     a_row_lives_once(store).await;
     a_tombstone_refuses_everything(store).await;
     subscriptions_are_listed(store).await;
+    several_are_listed_or_none(store).await;
     a_refresh_moves_the_end(store).await;
     commands_are_counted_once(store).await;
     a_subscription_is_renewed(store).await;
@@ -68,7 +74,7 @@ async fn a_tombstone_refuses_everything(store: &impl Store) {
     assert_eq!(store.open(&connection).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.greet(&connection).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.refresh(&connection).await, Ok(Err(Refusal::Closed)));
-    assert_eq!(store.add(&connection, &channel("room:1"), &"s".into()).await, Ok(Err(Refusal::Closed)));
+    assert_eq!(store.add(&connection, &subscribed("room:1", "s")).await, Ok(Err(Refusal::Closed)));
     assert_eq!(store.remove(&id, &channel("room:1")).await, Ok(None));
     assert_eq!(store.read(&id).await.unwrap().unwrap().state, State::Closed);
 }
@@ -90,18 +96,44 @@ async fn subscriptions_are_listed(store: &impl Store) {
     let connection = Connection::opened(id.clone(), None, AT);
     store.open(&connection).await.unwrap().unwrap();
     let odd = channel("room:#$-_.x");
-    assert_eq!(store.add(&connection, &odd, &"s1".into()).await, Ok(Ok(())));
-    assert_eq!(store.add(&connection, &odd, &"s2".into()).await, Ok(Err(Refusal::Already)));
+    assert_eq!(store.add(&connection, &subscribed(odd.as_str(), "s1")).await, Ok(Ok(())));
+    assert_eq!(store.add(&connection, &subscribed(odd.as_str(), "s2")).await, Ok(Err(Refusal::Already)));
     assert_eq!(store.remove(&id, &odd).await, Ok(Some("s1".into())));
     assert_eq!(store.remove(&id, &odd).await, Ok(None));
     for n in 0..MAX_SUBSCRIPTIONS {
-        store.add(&connection, &channel(&format!("room:{n}")), &"s".into()).await.unwrap().unwrap();
+        store.add(&connection, &subscribed(&format!("room:{n}"), "s")).await.unwrap().unwrap();
     }
-    assert_eq!(store.add(&connection, &odd, &"s3".into()).await, Ok(Err(Refusal::Full)));
+    assert_eq!(store.add(&connection, &subscribed(odd.as_str(), "s3")).await, Ok(Err(Refusal::Full)));
     let before = store.close(&id, AT / 1000).await.unwrap().unwrap();
     assert_eq!((before.state, before.subscriptions.len()), (State::Open, MAX_SUBSCRIPTIONS));
     let again = store.close(&id, AT / 1000).await.unwrap().unwrap();
     assert_eq!((again.state, again.subscriptions.len()), (State::Closed, MAX_SUBSCRIPTIONS));
+}
+
+async fn several_are_listed_or_none(store: &impl Store) {
+    let id = ConnectionId::from("several-H==");
+    let connection =
+        Connection { token_expires_at: Some(AT / 1000 + 60), ..Connection::opened(id.clone(), None, AT) };
+    let some = |numbers: std::ops::Range<usize>| -> Subscriptions {
+        let name = |n| Channel::parse(&format!("room:{:x<100}", n)).unwrap();
+        numbers
+            .map(|n| (name(n), Subscription { expires_at: Some(AT), ..format!("m.{n}@63").as_str().into() }))
+            .collect()
+    };
+    assert_eq!(store.add(&connection, &some(0..2)).await, Ok(Err(Refusal::Closed)));
+    store.open(&connection).await.unwrap().unwrap();
+    let stranger = Connection { token_expires_at: None, ..connection.clone() };
+    assert_eq!(store.add(&stranger, &some(0..2)).await, Ok(Err(Refusal::Refreshed)));
+    assert_eq!(store.add(&connection, &some(0..MAX_TOGETHER)).await, Ok(Ok(())));
+    assert_eq!(
+        store.add(&connection, &some(MAX_TOGETHER - 1..MAX_TOGETHER + 1)).await,
+        Ok(Err(Refusal::Already))
+    );
+    let too_many = some(MAX_TOGETHER..MAX_SUBSCRIPTIONS + 1);
+    assert_eq!(store.add(&connection, &too_many).await, Ok(Err(Refusal::Full)));
+    let row = store.read(&id).await.unwrap().unwrap();
+    assert_eq!(row.subscriptions, some(0..MAX_TOGETHER));
+    assert_eq!(store.add(&connection, &some(MAX_TOGETHER..MAX_SUBSCRIPTIONS)).await, Ok(Ok(())));
 }
 
 async fn a_refresh_moves_the_end(store: &impl Store) {
@@ -112,11 +144,11 @@ async fn a_refresh_moves_the_end(store: &impl Store) {
     store.open(&old).await.unwrap().unwrap();
     store.greet(&old).await.unwrap().unwrap();
     store.put_member(&room, &old, &"s1".into(), None).await.unwrap();
-    store.add(&old, &room, &"s1".into()).await.unwrap().unwrap();
+    store.add(&old, &subscribed(room.as_str(), "s1")).await.unwrap().unwrap();
     let listed = store.refresh(&new).await.unwrap().unwrap();
     assert_eq!(listed.into_iter().collect::<Vec<_>>(), [(room.clone(), "s1".into())]);
-    assert_eq!(store.add(&old, &channel("room:2"), &"s2".into()).await, Ok(Err(Refusal::Refreshed)));
-    assert_eq!(store.add(&new, &channel("room:2"), &"s2".into()).await, Ok(Ok(())));
+    assert_eq!(store.add(&old, &subscribed("room:2", "s2")).await, Ok(Err(Refusal::Refreshed)));
+    assert_eq!(store.add(&new, &subscribed("room:2", "s2")).await, Ok(Ok(())));
 
     let count = async |now_s| members(store, &room, now_s).await.unwrap().len();
     assert_eq!(count(old.expires_at()).await, 0);
@@ -140,7 +172,7 @@ async fn a_subscription_is_renewed(store: &impl Store) {
     store.open(&connection).await.unwrap().unwrap();
     assert_eq!(store.renew(&connection, &room, &first, &second).await, Ok(Err(Refusal::Refreshed)));
     store.put_member(&room, &connection, &first, None).await.unwrap();
-    store.add(&connection, &room, &first).await.unwrap().unwrap();
+    store.add(&connection, &[(room.clone(), first.clone())].into()).await.unwrap().unwrap();
     let listed = async || store.read(&id).await.unwrap().unwrap().subscriptions[&room].clone();
     assert_eq!(listed().await, first);
     assert_eq!(store.renew(&connection, &room, &second, &first).await, Ok(Err(Refusal::Refreshed)));

@@ -116,7 +116,7 @@ async fn wide_events_tell_what_was_done_and_never_what_was_said() {
     let connect = of(&functions, "CONNECT")[0];
     assert_eq!((&connect["ConnectAccepted"], &connect["ConnectRejected"]), (&1.into(), &0.into()));
     assert_eq!((&connect["ColdStart"], &connect["coldStart"]), (&1.into(), &"true".into()));
-    assert_eq!(connect["WriteUnits"], 1);
+    assert_eq!(connect["WriteUnits"], 2, "the connection's row, and the list of open connections");
     let [first, second] = of(&functions, "MESSAGE")[..] else { panic!("two messages") };
     assert_eq!((&first["command"], &first["Commands"]), (&"connect,subscribe".into(), &2.into()));
     assert_eq!(first["channelNamespace"], "room");

@@ -21,8 +21,8 @@ use crate::model::keys::{self, Key};
 use crate::model::spread::Spread;
 use crate::model::{self, Connection, Member, Subscription};
 use crate::ports::{
-    AddSubscription, AdvanceHead, CloseConnection, Conditional, DeleteConnection, GreetConnection, LeaseHead,
-    OpenConnection, Post, PostToConnection, PutEntry, ReadConnection, ReadHead, ReadHistory,
+    AddSubscriptions, AdvanceHead, CloseConnection, Conditional, DeleteConnection, GreetConnection,
+    LeaseHead, OpenConnection, Post, PostToConnection, PutEntry, ReadConnection, ReadHead, ReadHistory,
     RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, StoreError, Subscriptions,
 };
 
@@ -39,6 +39,8 @@ struct State {
     connections: BTreeMap<ConnectionId, Connection>,
     /// Member and device rows with their hour.
     index: BTreeMap<Key, i64>,
+    /// Rows that list connections by their time, with that time.
+    opened: BTreeMap<Key, i64>,
     /// Member rows that hear joins and leaves.
     hearing: BTreeSet<Key>,
     /// What member rows say that did not reach them.
@@ -108,6 +110,13 @@ impl Memory {
     #[must_use]
     pub fn index(&self) -> BTreeMap<Key, i64> {
         self.state().index.clone()
+    }
+
+    /// The keys of the rows that list connections by their time, with that time in milliseconds
+    /// since the epoch.
+    #[must_use]
+    pub fn opened(&self) -> BTreeMap<Key, i64> {
+        self.state().opened.clone()
     }
 
     /// What stands in a channel's history, of all its epochs.
@@ -255,25 +264,20 @@ impl CloseConnection for Memory {
     }
 }
 
-impl AddSubscription for Memory {
-    async fn add(
-        &self,
-        connection: &Connection,
-        channel: &Channel,
-        subscription: &Subscription,
-    ) -> Conditional {
+impl AddSubscriptions for Memory {
+    async fn add(&self, connection: &Connection, subscriptions: &Subscriptions) -> Conditional {
         self.table(|state| {
             let row = state.open(&connection.id)?;
             if row.token_expires_at != connection.token_expires_at {
                 return Err(Refusal::Refreshed);
             }
-            if row.subscriptions.contains_key(channel) {
+            if subscriptions.keys().any(|channel| row.subscriptions.contains_key(channel)) {
                 return Err(Refusal::Already);
             }
-            if row.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+            if row.subscriptions.len() + subscriptions.len() > MAX_SUBSCRIPTIONS {
                 return Err(Refusal::Full);
             }
-            row.subscriptions.insert(channel.clone(), subscription.clone());
+            row.subscriptions.extend(subscriptions.clone());
             Ok(())
         })
         .await

@@ -14,7 +14,7 @@ pub const MAX_SUBSCRIPTIONS: usize = 100;
 const HARD_LIFE_S: i64 = (2 * 60 + 5) * 60;
 
 /// The connection's own row outlives the rows it lists, so that they can be cleaned by it.
-const ROW_LIFE_S: i64 = HARD_LIFE_S + 10 * 60;
+pub(super) const ROW_LIFE_S: i64 = HARD_LIFE_S + 10 * 60;
 
 /// How long a client whose token has expired may take to bring another: a refresh is on its way
 /// while the old token ends.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
+use crate::model::opened::Bucket;
 use crate::model::{Connection, Subscription};
 
 /// The table's key attributes.
@@ -106,6 +107,18 @@ pub fn device(user: &UserId, connection: &ConnectionId) -> Key {
 #[must_use]
 pub fn devices(user: &UserId) -> String {
     format!("U#{user}")
+}
+
+/// The row that lists a connection by the time at which it opened.
+#[must_use]
+pub fn opened(connection: &ConnectionId, connected_at: i64) -> Key {
+    Key { partition: bucket(Bucket::of(connection, connected_at)), sort: connection.to_string() }
+}
+
+/// The partition of such rows.
+#[must_use]
+pub fn bucket(bucket: Bucket) -> String {
+    format!("T#{}#{}", bucket.number, bucket.part)
 }
 
 /// The row that counts a channel's publications.

@@ -8,6 +8,7 @@
 //! | member of a channel | `M#<channel>#<shard, 3 digits>` | `<connection>#<subscription>` | `u`, `i`, `x`; `j` if it hears joins and leaves; `miss` offsets that did not reach it; `w` until when (s) the reply to its `subscribe` may be on its way |
 //! | spread of a channel | `M#<channel>#000` | `!` | `n` how many shards its members are in; only where that is not one |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
+//! | an open connection by its time | `T#<ten minutes since the epoch>#<part>` | `<connection>` | `at` connect time (ms) |
 //! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms); in an ordered channel `wm` up to where it was delivered, and who does it: `own` until `lx` (ms) |
 //! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |
 //!
@@ -18,6 +19,7 @@
 pub mod connection;
 pub mod history;
 pub mod keys;
+pub mod opened;
 pub mod spread;
 
 pub use connection::{Connection, Rate, State, Subscription};

@@ -9,13 +9,13 @@ use crate::model::{Member, Subscription};
 use crate::protocol::codec::encode_push;
 use crate::protocol::command::{Connect, Subscribe};
 use crate::protocol::reply::{ConnectResult, Lease, SubscribeResult};
-use crate::protocol::{DisconnectCode, Push, UnsubscribeCode};
+use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, ReplyBody, UnsubscribeCode};
 use crate::telemetry::FrameRecord;
 
 use super::Failure;
 use super::deliver::count;
 use super::forget::Change;
-use super::frame::{FrameCallbacks, FrameStore, Frames, Session};
+use super::frame::{Ended, FrameCallbacks, FrameStore, Frames, Session};
 use super::greet::greet;
 use super::history::Track;
 use super::recover::{Promise, begin};
@@ -37,43 +37,84 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             let own = self.settings.namespaces.personal_channels(user.as_str());
             channels.extend(own.map(|channel| channel.to_string()));
         }
-        let mut subs = BTreeMap::new();
+        let mut wanted = Vec::new();
         for (number, name) in channels.into_iter().enumerate() {
             let (channel, namespace) = channel(&name, self.settings)?;
             let id = SubscriptionId::from(format!("{}.{position}.{number}", session.request.message));
             let hears_joins = namespace.force_push_join_leave;
             let subscription = Subscription { id, expires_at: None, hears_joins };
             let since = command.subs.get(&name).and_then(Subscribe::since);
-            let wanted = Wanted { channel, namespace, subscription, positioned: true, since };
-            subs.insert(name, self.enter(session, wanted, record).await?);
+            wanted.push(Wanted { channel, namespace, subscription, positioned: true, since });
+        }
+        let mut subs = BTreeMap::new();
+        for entered in subscribe(self.store, &mut session.connection, wanted, now_s).await {
+            let entered = entered?;
+            let name = entered.channel.to_string();
+            subs.insert(name, self.begin(session, entered, record).await?);
         }
         Ok(ConnectResult::new(session.connection.id.as_str(), greeting.lease, subs))
     }
 
-    /// Subscribes the client to what it asks for.
+    /// Subscribes the client to what it asks for, and replies to each.
     pub(super) async fn subscribe(
         &self,
         session: &mut Session<'_, C>,
-        position: usize,
-        command: &Subscribe,
+        commands: Vec<(usize, Command)>,
         record: &mut FrameRecord,
-    ) -> Result<SubscribeResult, Failure> {
-        let id = SubscriptionId::from(format!("{}.{position}", session.request.message));
-        let wanted = wanted(self.settings, &session.connection, command, id, self.clock.now_s())?;
-        self.enter(session, wanted, record).await
+    ) -> Result<(), Ended> {
+        let (mut asked, mut wanted) = (Vec::new(), Vec::new());
+        for (position, command) in commands {
+            let refused = match self.ask(session, position, &command.method, record) {
+                Ok(one) => {
+                    wanted.push(one);
+                    None
+                }
+                Err(failure) => Some(failure),
+            };
+            asked.push((command.id, refused));
+        }
+        let now_s = self.clock.now_s();
+        let mut entered = subscribe(self.store, &mut session.connection, wanted, now_s).await.into_iter();
+        for (id, refused) in asked {
+            let outcome = match refused.map_or_else(|| entered.next(), |failure| Some(Err(failure))) {
+                Some(Ok(entered)) => self.begin(session, entered, record).await.map(ReplyBody::Subscribe),
+                Some(Err(failure)) => Err(failure),
+                // There is one for each that was wanted.
+                None => continue,
+            };
+            self.reply(session, id, outcome.map(Some), record).await?;
+        }
+        Ok(())
     }
 
-    /// Makes the subscription, with a position where it is to have one.
-    async fn enter(
+    /// What the client may have of what it asks for.
+    fn ask(
+        &self,
+        session: &Session<'_, C>,
+        position: usize,
+        command: &Method,
+        record: &mut FrameRecord,
+    ) -> Result<Wanted, Failure> {
+        let Session { request, connection, .. } = session;
+        self.admit(connection, command)?;
+        self.note_namespace(command, record);
+        let Method::Subscribe(command) = command else {
+            return Err(Failure::command(ErrorCode::MethodNotFound, "this is no subscribe"));
+        };
+        let id = SubscriptionId::from(format!("{}.{position}", request.message));
+        wanted(self.settings, connection, command, id, self.clock.now_s())
+    }
+
+    /// Gives a subscription that is made a position, where it is to have one.
+    async fn begin(
         &self,
         session: &mut Session<'_, C>,
-        mut wanted: Wanted,
+        entered: Wanted,
         record: &mut FrameRecord,
     ) -> Result<SubscribeResult, Failure> {
         let Session { request, connection, promises, changes, .. } = session;
         let now_s = self.clock.now_s();
-        subscribe(self.store, connection, &mut wanted, now_s).await?;
-        let Wanted { channel, namespace, subscription, positioned, since } = wanted;
+        let Wanted { channel, namespace, subscription, positioned, since } = entered;
         let lease = Lease::until(subscription.expires_at, now_s);
         let Some(retention) = namespace.retention().filter(|_| positioned) else {
             changes.push((channel, Change::Join));

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use futures_util::future::try_join3;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::channel::Channel;
@@ -35,14 +36,21 @@ pub async fn forget(
     clock: &dyn Clock,
 ) -> Result<Option<Connection>, StoreError> {
     let Some(before) = store.close(id, tombstone_ttl(clock.now_s())).await? else { return Ok(None) };
-    if let Some(user) = &before.user {
-        store.delete_device(user, id).await?;
-    }
-    stream::iter(&before.subscriptions)
+    let device = async {
+        match &before.user {
+            Some(user) => store.delete_device(user, id).await,
+            None => Ok(()),
+        }
+    };
+    let opened = async {
+        // A tombstone that came before its connection does not know the time.
+        if before.connected_at > 0 { store.delete_opened(id, before.connected_at).await } else { Ok(()) }
+    };
+    let members = stream::iter(&before.subscriptions)
         .map(|(channel, subscription)| store.delete_member(channel, id, &subscription.id))
         .buffer_unordered(CONCURRENT_DELETES)
-        .try_collect::<()>()
-        .await?;
+        .try_collect::<()>();
+    try_join3(device, opened, members).await?;
     Ok((before.state == State::Open).then_some(before))
 }
 

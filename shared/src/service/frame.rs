@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::ids::ConnectionId;
 use crate::model::{Connection, State};
 use crate::ports::{
-    AddSubscription, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
+    AddSubscriptions, AdvanceHead, CloseConnection, CountDevices, DeleteConnection, DeleteIndex, ExtendIndex,
     GreetConnection, LeaseHead, ListMembers, NoteMissing, Post, PostToConnection, PutEntry, PutIndex,
     ReadConnection, ReadHead, ReadHistory, ReadSpread, RefreshConnection, RemoveSubscription,
     RenewSubscription, SpendRate, SpreadMembers, StoreError, WelcomeMember,
@@ -45,7 +45,7 @@ pub trait FrameStore:
     + GreetConnection
     + RefreshConnection
     + CloseConnection
-    + AddSubscription
+    + AddSubscriptions
     + RemoveSubscription
     + SpendRate
     + RenewSubscription
@@ -72,7 +72,7 @@ impl<T> FrameStore for T where
         + GreetConnection
         + RefreshConnection
         + CloseConnection
-        + AddSubscription
+        + AddSubscriptions
         + RemoveSubscription
         + SpendRate
         + RenewSubscription
@@ -190,7 +190,7 @@ pub(super) struct Session<'a, C> {
 }
 
 /// Why the client is told to go away.
-type Ended = (DisconnectCode, String);
+pub(super) type Ended = (DisconnectCode, String);
 
 impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     /// Counts commands where there is a limit, and says so when they are too many, which costs no write.
@@ -215,28 +215,60 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         commands: Vec<Result<Command, Refused>>,
         record: &mut FrameRecord,
     ) -> Result<(), Ended> {
-        for (position, command) in commands.into_iter().enumerate() {
-            let id = command.as_ref().map_or_else(|refused| refused.id, |command| command.id);
-            // Replies to several subscribes are posted together; what comes then waits for it.
-            if !matches!(&command, Ok(Command { method: Method::Subscribe(_), .. })) {
-                self.keep_promises(session, record).await?;
-            }
-            let reply = match self.run(session, position, command, record).await {
-                Ok(Some(body)) => Reply { id, body },
-                Ok(None) => continue,
-                Err(Failure::Command(code, cause)) => {
-                    record.command_errors += 1;
-                    note_error(record, code, &cause);
-                    // A limit is ours, and told; other causes may be about what others may not know.
-                    let is_limit = code == ErrorCode::LimitExceeded;
-                    if is_limit { Reply::error_with(id, code, cause) } else { Reply::error(id, code) }
+        let mut commands = commands.into_iter().enumerate().peekable();
+        while let Some((position, command)) = commands.next() {
+            // What a frame subscribes to is written together, and the replies are posted together;
+            // what comes then waits for it.
+            if let Ok(command @ Command { method: Method::Subscribe(_), .. }) = command {
+                let mut all = vec![(position, command)];
+                while let Some((at, Ok(next))) = commands.next_if(|(_, next)| is_subscribe(next)) {
+                    all.push((at, next));
                 }
-                Err(Failure::Store(error)) => Reply::error(id, note_store_error(record, &error)),
-                Err(Failure::Connection(code, cause)) => return Err((code, cause)),
-            };
-            session.outbox.line(&encode(&[reply])).await.map_err(|failure| ended(failure, record))?;
+                self.subscribe(session, all, record).await?;
+                continue;
+            }
+            self.keep_promises(session, record).await?;
+            let id = command.as_ref().map_or_else(|refused| refused.id, |command| command.id);
+            let outcome = self.run(session, position, command, record).await;
+            self.reply(session, id, outcome, record).await?;
         }
         self.keep_promises(session, record).await
+    }
+
+    /// Puts what came of a command into the outbox; `None` wants no reply.
+    pub(super) async fn reply(
+        &self,
+        session: &mut Session<'_, C>,
+        id: u32,
+        outcome: Result<Option<ReplyBody>, Failure>,
+        record: &mut FrameRecord,
+    ) -> Result<(), Ended> {
+        let reply = match outcome {
+            Ok(Some(body)) => Reply { id, body },
+            Ok(None) => return Ok(()),
+            Err(Failure::Command(code, cause)) => {
+                record.command_errors += 1;
+                note_error(record, code, &cause);
+                // A limit is ours, and told; other causes may be about what others may not know.
+                let is_limit = code == ErrorCode::LimitExceeded;
+                if is_limit { Reply::error_with(id, code, cause) } else { Reply::error(id, code) }
+            }
+            Err(Failure::Store(error)) => Reply::error(id, note_store_error(record, &error)),
+            Err(Failure::Connection(code, cause)) => return Err((code, cause)),
+        };
+        session.outbox.line(&encode(&[reply])).await.map_err(|failure| ended(failure, record))
+    }
+
+    /// Whether the client may send commands.
+    pub(super) fn admit(&self, connection: &Connection, command: &Method) -> Result<(), Failure> {
+        if !connection.greeted && !matches!(command, Method::Connect(_)) {
+            let cause = format!("{} before connect", command.name());
+            return Err(Failure::Connection(DisconnectCode::BAD_REQUEST, cause));
+        }
+        if connection.has_expired(self.clock.now_s()) && !matches!(command, Method::Refresh(_)) {
+            return Err(Failure::Connection(DisconnectCode::EXPIRED, "the token has expired".into()));
+        }
+        Ok(())
     }
 
     /// Sends the replies to subscribes with a position, and what came while they were made.
@@ -269,14 +301,8 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     ) -> Result<Option<ReplyBody>, Failure> {
         let Session { request, connection, .. } = session;
         let command = command.map_err(|refused| Failure::Command(refused.code, refused.cause))?;
-        if !connection.greeted && !matches!(command.method, Method::Connect(_)) {
-            let cause = format!("{} before connect", command.method.name());
-            return Err(Failure::Connection(DisconnectCode::BAD_REQUEST, cause));
-        }
-        if connection.has_expired(self.clock.now_s()) && !matches!(command.method, Method::Refresh(_)) {
-            return Err(Failure::Connection(DisconnectCode::EXPIRED, "the token has expired".into()));
-        }
-        self.note_namespace(&command, record);
+        self.admit(connection, &command.method)?;
+        self.note_namespace(&command.method, record);
         match command.method {
             Method::Connect(command) => {
                 let result = self.connect(session, position, &command, record).await?;
@@ -285,10 +311,8 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             Method::Refresh(command) => {
                 refresh(self.store, self.settings, connection, &command, self.clock.now_s()).await.map(Some)
             }
-            Method::Subscribe(command) => {
-                let result = self.subscribe(session, position, &command, record).await?;
-                Ok(Some(ReplyBody::Subscribe(result)))
-            }
+            // Those are taken together before.
+            Method::Subscribe(_) => Ok(None),
             Method::SubRefresh(command) => {
                 let now_s = self.clock.now_s();
                 let lease = sub_refresh(self.store, self.settings, connection, &command, now_s).await?;
@@ -408,12 +432,16 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     }
 
     /// Only a configured namespace is noted: its name is the operator's, not the client's.
-    fn note_namespace(&self, command: &Command, record: &mut FrameRecord) {
-        let Some(channel) = command.method.channel().and_then(crate::channel::Channel::parse) else { return };
+    pub(super) fn note_namespace(&self, command: &Method, record: &mut FrameRecord) {
+        let Some(channel) = command.channel().and_then(crate::channel::Channel::parse) else { return };
         if record.channel_namespace.is_none() && self.settings.namespaces.of(&channel).is_some() {
             record.channel_namespace = Some(channel.namespace().to_owned());
         }
     }
+}
+
+fn is_subscribe(command: &Result<Command, Refused>) -> bool {
+    matches!(command, Ok(Command { method: Method::Subscribe(_), .. }))
 }
 
 /// A client that may have missed something has to connect again.

@@ -1,14 +1,18 @@
 //! `subscribe`, `sub_refresh` and `unsubscribe`.
 
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
 use crate::auth::TokenError;
 use crate::auth::caps::Capability;
 use crate::channel::{Channel, Namespace};
-use crate::ids::{SubscriptionId, UserId};
+use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::{Connection, Subscription};
 use crate::ports::{
-    AddSubscription, Conditional, DeleteIndex, ExtendIndex, PutIndex, ReadConnection, ReadSpread, Refusal,
-    RemoveSubscription, RenewSubscription, SpreadMembers, StoreError,
+    AddSubscriptions, Conditional, DeleteIndex, ExtendIndex, MAX_TOGETHER, PutIndex, ReadConnection,
+    ReadSpread, Refusal, RemoveSubscription, RenewSubscription, SpreadMembers, StoreError,
 };
 use crate::protocol::command::{Position, SubRefresh, Subscribe, Unsubscribe};
 use crate::protocol::reply::Lease;
@@ -19,6 +23,19 @@ use super::{Failure, Settings};
 
 /// How long the reply to a `subscribe` may take: no function lives as long.
 const REPLY_WITHIN_S: i64 = 60;
+
+/// Calls at a time for one frame: enough to hide latency, not enough to look like a flood.
+const CONCURRENT_CALLS: usize = 16;
+
+/// What subscribing asks of the table.
+pub trait SubscribeStore:
+    ReadConnection + ReadSpread + SpreadMembers + AddSubscriptions + PutIndex + DeleteIndex + Sync
+{
+}
+impl<T> SubscribeStore for T where
+    T: ReadConnection + ReadSpread + SpreadMembers + AddSubscriptions + PutIndex + DeleteIndex + Sync
+{
+}
 
 /// The channel of a command and what its namespace allows.
 ///
@@ -110,28 +127,86 @@ fn granted(
     Ok(grant.expires_at)
 }
 
-/// Makes the connection a member of the channel, by rule A: from the reply on, every
-/// publication is sent to it.
+/// Makes the connection a member of channels, by rule A: from the replies on, every publication is
+/// sent to it. Gives for each, in order, what became of it: an error is what the client is told,
+/// and nothing is left behind then.
 ///
-/// # Errors
-/// What the client is told; nothing is left behind then.
+/// What one frame asks for is written to the connection's row at once: each channel costs one write
+/// and not two.
 pub async fn subscribe(
-    store: &(impl ReadConnection + ReadSpread + SpreadMembers + AddSubscription + PutIndex + DeleteIndex),
+    store: &impl SubscribeStore,
     connection: &mut Connection,
-    wanted: &mut Wanted,
+    wanted: Vec<Wanted>,
+    now_s: i64,
+) -> Vec<Result<Wanted, Failure>> {
+    let mut taken: BTreeSet<Channel> = connection.subscriptions.keys().cloned().collect();
+    let new = wanted.into_iter().map(|wanted| {
+        if taken.insert(wanted.channel.clone()) { Ok(wanted) } else { Err(refused(Refusal::Already)) }
+    });
+    let id = &connection.id.clone();
+    let placed: Vec<_> = stream::iter(new.collect::<Vec<_>>())
+        .map(|wanted| async move { place(store, id, wanted?, now_s).await })
+        .buffered(CONCURRENT_CALLS)
+        .collect()
+        .await;
+    let mut outcomes = Vec::with_capacity(placed.len());
+    let mut placed = placed.into_iter().peekable();
+    while placed.peek().is_some() {
+        let part = placed.by_ref().take(MAX_TOGETHER).collect();
+        outcomes.append(&mut enter(store, connection, part, now_s).await);
+    }
+    outcomes
+}
+
+/// Finds the shard for the new member.
+async fn place(
+    store: &impl SubscribeStore,
+    id: &ConnectionId,
+    mut wanted: Wanted,
+    now_s: i64,
+) -> Result<Wanted, Failure> {
+    let shard = shard(store, &wanted.channel, id, now_s).await?;
+    wanted.subscription.id = wanted.subscription.id.in_shard(shard);
+    Ok(wanted)
+}
+
+/// Enters all of them at once; or one after another, when the connection's row refuses one.
+async fn enter(
+    store: &impl SubscribeStore,
+    connection: &mut Connection,
+    part: Vec<Result<Wanted, Failure>>,
+    now_s: i64,
+) -> Vec<Result<Wanted, Failure>> {
+    let good: Vec<_> = part.iter().flatten().collect();
+    if good.len() > 1 {
+        match together(store, connection, &good, now_s).await {
+            Ok(()) => return part,
+            Err(Failure::Store(error)) => {
+                return part.into_iter().map(|wanted| wanted.and(Err(error.clone().into()))).collect();
+            }
+            Err(Failure::Command(..) | Failure::Connection(..)) => {}
+        }
+    }
+    let mut outcomes = Vec::with_capacity(part.len());
+    for wanted in part {
+        let outcome = match wanted {
+            Ok(wanted) => together(store, connection, &[&wanted], now_s).await.map(|()| wanted),
+            Err(failure) => Err(failure),
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+async fn together(
+    store: &impl SubscribeStore,
+    connection: &mut Connection,
+    wanted: &[&Wanted],
     now_s: i64,
 ) -> Result<(), Failure> {
-    if connection.subscriptions.contains_key(&wanted.channel) {
-        return Err(refused(Refusal::Already));
-    }
-    let shard = shard(store, &wanted.channel, &connection.id, now_s).await?;
-    let id = &mut wanted.subscription.id;
-    *id = id.clone().in_shard(shard);
-    let wanted = &*wanted;
-    let Wanted { channel, subscription, .. } = wanted;
     let mut added = join(store, connection, wanted, now_s).await;
     if matches!(added, Ok(Err(Refusal::Refreshed))) {
-        // The row was made for the old token: once more for the new one. Nobody brings a third
+        // The rows were made for the old token: once more for the new one. Nobody brings a third
         // within the same moment.
         if let Some(now) = store.read(&connection.id).await? {
             *connection = now;
@@ -139,11 +214,37 @@ pub async fn subscribe(
         added = join(store, connection, wanted, now_s).await;
     }
     if !matches!(added, Ok(Ok(()))) {
-        store.delete_member(channel, &connection.id, &subscription.id).await?;
+        stream::iter(wanted)
+            .map(|wanted| store.delete_member(&wanted.channel, &connection.id, &wanted.subscription.id))
+            .buffer_unordered(CONCURRENT_CALLS)
+            .try_collect::<()>()
+            .await?;
     }
     added?.map_err(refused)?;
-    connection.subscriptions.insert(channel.clone(), subscription.clone());
+    connection.subscriptions.extend(listed(wanted));
     Ok(())
+}
+
+/// Writes the member rows, then the connection's.
+async fn join(
+    store: &impl SubscribeStore,
+    connection: &Connection,
+    wanted: &[&Wanted],
+    now_s: i64,
+) -> Conditional {
+    stream::iter(wanted)
+        .map(|Wanted { channel, namespace, subscription, .. }| {
+            let waits_until = namespace.ordered.then_some(now_s + REPLY_WITHIN_S);
+            store.put_member(channel, connection, subscription, waits_until)
+        })
+        .buffer_unordered(CONCURRENT_CALLS)
+        .try_collect::<()>()
+        .await?;
+    store.add(connection, &listed(wanted).collect()).await
+}
+
+fn listed<'a>(wanted: &'a [&Wanted]) -> impl Iterator<Item = (Channel, Subscription)> + 'a {
+    wanted.iter().map(|wanted| (wanted.channel.clone(), wanted.subscription.clone()))
 }
 
 /// `sub_refresh`: lets the subscription last as long as its new token says. The member's row is
@@ -194,19 +295,6 @@ async fn renew(
         connection.subscriptions.insert(channel.clone(), to);
     }
     Ok(renewed)
-}
-
-/// Writes the member row, then the connection's.
-async fn join(
-    store: &(impl AddSubscription + PutIndex),
-    connection: &Connection,
-    wanted: &Wanted,
-    now_s: i64,
-) -> Conditional {
-    let Wanted { channel, namespace, subscription, .. } = wanted;
-    let waits_until = namespace.ordered.then_some(now_s + REPLY_WITHIN_S);
-    store.put_member(channel, connection, subscription, waits_until).await?;
-    store.add(connection, channel, subscription).await
 }
 
 /// Ends the membership; gives the channel if there was one. A channel that is not subscribed to is

@@ -177,6 +177,14 @@ pub(super) fn device(user: &UserId, connection: &Connection) -> Item {
     row
 }
 
+/// The row that lists a connection by the time at which it opened.
+pub(super) fn opened(connection: &Connection) -> Item {
+    let mut row = key(keys::opened(&connection.id, connection.connected_at));
+    row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
+    row.insert(TTL.to_owned(), number(connection.row_ttl()));
+    row
+}
+
 /// The member of a member row.
 pub(super) fn to_member(row: &Item) -> Option<Member> {
     let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());

@@ -124,6 +124,10 @@ impl PutIndex for Table {
     async fn put_device(&self, user: &UserId, connection: &Connection) -> Result<(), StoreError> {
         self.put_row(item::device(user, connection)).await
     }
+
+    async fn put_opened(&self, connection: &Connection) -> Result<(), StoreError> {
+        self.put_row(item::opened(connection)).await
+    }
 }
 
 impl DeleteIndex for Table {
@@ -138,6 +142,10 @@ impl DeleteIndex for Table {
 
     async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
         self.delete_row(keys::device(user, connection)).await
+    }
+
+    async fn delete_opened(&self, connection: &ConnectionId, connected_at: i64) -> Result<(), StoreError> {
+        self.delete_row(keys::opened(connection, connected_at)).await
     }
 }
 

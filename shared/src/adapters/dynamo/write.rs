@@ -16,9 +16,9 @@ use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::spread::Spread;
 use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
-    AddSubscription, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing, OpenConnection,
-    RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate, SpreadMembers, StoreError,
-    Subscriptions, WelcomeMember,
+    AddSubscriptions, CloseConnection, Conditional, ExtendIndex, GreetConnection, NoteMissing,
+    OpenConnection, RefreshConnection, Refusal, RemoveSubscription, RenewSubscription, SpendRate,
+    SpreadMembers, StoreError, Subscriptions, WelcomeMember,
 };
 
 /// A conditional write's outcome: the row's image where one was asked for, or the row that
@@ -284,29 +284,31 @@ impl CloseConnection for Table {
     }
 }
 
-impl AddSubscription for Table {
-    async fn add(
-        &self,
-        connection: &Connection,
-        channel: &Channel,
-        subscription: &Subscription,
-    ) -> Conditional {
+impl AddSubscriptions for Table {
+    async fn add(&self, connection: &Connection, subscriptions: &Subscriptions) -> Conditional {
         let id = &connection.id;
-        let room = i64::try_from(MAX_SUBSCRIPTIONS).unwrap_or(i64::MAX);
+        let room = MAX_SUBSCRIPTIONS.saturating_sub(subscriptions.len());
+        let (mut sets, mut absent) = (Vec::new(), String::new());
+        for number in 0..subscriptions.len() {
+            sets.push(format!("#subs.#c{number} = :s{number}"));
+            absent.push_str(&format!(" AND attribute_not_exists(#subs.#c{number})"));
+        }
         let same_token = same_token(connection);
         let update = self
-            .update(id, "SET #subs.#channel = :subscription")
-            .condition_expression(format!(
-                "#st = :open AND {same_token} AND attribute_not_exists(#subs.#channel) AND size(#subs) < :room"
-            ))
+            .update(id, &format!("SET {}", sets.join(", ")))
+            .condition_expression(format!("#st = :open AND {same_token} AND size(#subs) <= :room{absent}"))
             .expression_attribute_names("#subs", item::SUBSCRIPTIONS)
-            .expression_attribute_names("#channel", channel.as_str())
-            .expression_attribute_values(":subscription", item::subscription(subscription))
-            .expression_attribute_values(":room", item::number(room));
+            .expression_attribute_values(":room", item::number(i64::try_from(room).unwrap_or(i64::MAX)));
+        let added = subscriptions.iter().enumerate();
+        let update = added.fold(update, |update, (number, (channel, subscription))| {
+            update
+                .expression_attribute_names(format!("#c{number}"), channel.as_str())
+                .expression_attribute_values(format!(":s{number}"), item::subscription(subscription))
+        });
         conditional(id, self.send(with_token(open_only(update), connection)).await?, |row| {
             if row.token_expires_at != connection.token_expires_at {
                 Refusal::Refreshed
-            } else if row.subscriptions.contains_key(channel) {
+            } else if subscriptions.keys().any(|channel| row.subscriptions.contains_key(channel)) {
                 Refusal::Already
             } else {
                 Refusal::Full

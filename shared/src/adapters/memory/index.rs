@@ -38,6 +38,11 @@ impl PutIndex for Memory {
         let key = keys::device(user, &connection.id);
         self.table(|state| state.index.insert(key, connection.expires_at())).await.map(|_| ())
     }
+
+    async fn put_opened(&self, connection: &Connection) -> Result<(), StoreError> {
+        let key = keys::opened(&connection.id, connection.connected_at);
+        self.table(|state| state.opened.insert(key, connection.connected_at)).await.map(|_| ())
+    }
 }
 
 impl ExtendIndex for Memory {
@@ -77,6 +82,11 @@ impl DeleteIndex for Memory {
     async fn delete_device(&self, user: &UserId, connection: &ConnectionId) -> Result<(), StoreError> {
         let key = keys::device(user, connection);
         self.table(|state| state.index.remove(&key)).await.map(|_| ())
+    }
+
+    async fn delete_opened(&self, connection: &ConnectionId, connected_at: i64) -> Result<(), StoreError> {
+        let key = keys::opened(connection, connected_at);
+        self.table(|state| state.opened.remove(&key)).await.map(|_| ())
     }
 }
 
