@@ -5,16 +5,20 @@
 //! A subscription token has `channel` as well, and `sub`, `exp`, `nbf`, `iss` and `aud`.
 
 pub mod caps;
+pub mod jwks;
+pub mod ticket;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use jsonwebtoken::{DecodingKey, Validation, decode};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::ids::UserId;
 use caps::Caps;
+use jwks::{FetchKeys, KeySet};
 
 /// Seconds that our clock and the signer's may be apart.
 const LEEWAY_S: i64 = 60;
@@ -57,6 +61,9 @@ pub enum TokenError {
     /// It never will be.
     #[error("the token is not valid: {0}")]
     Invalid(String),
+    /// It may be good: the client may try again.
+    #[error("the token cannot be checked now: {0}")]
+    Unknown(String),
 }
 
 /// The keys of the configuration cannot be used.
@@ -74,6 +81,8 @@ pub struct TokenSettings {
     pub secret: Option<String>,
     /// The public key of RS*, PS*, ES* and EdDSA, as PEM.
     pub public_key: Option<String>,
+    /// Where more public keys are read from, as a JWKS document.
+    pub key_set: Option<Arc<dyn FetchKeys>>,
     /// Who must have signed.
     pub issuer: Option<String>,
     /// Who must be meant.
@@ -85,7 +94,9 @@ pub struct TokenSettings {
 pub struct TokenVerifier {
     /// Each key with the algorithms of its kind: a token chooses among them, and can never
     /// have a public key taken for a secret.
-    keys: Vec<(DecodingKey, Validation)>,
+    keys: Vec<jwks::Key>,
+    /// Keys that tokens name by their `kid`.
+    key_set: Option<Arc<KeySet>>,
 }
 
 /// The claims that are read; others are left alone.
@@ -125,55 +136,72 @@ impl TokenVerifier {
         let secret = settings.secret.as_ref().map(|secret| DecodingKey::from_secret(secret.as_bytes()));
         let public = settings.public_key.as_deref().map(public_key).transpose()?;
         let keys = secret.into_iter().chain(public).map(|key| {
-            let validation = validation(&key, settings);
+            let validation = validation(key.family(), settings);
             (key, validation)
         });
-        Ok(Self { keys: keys.collect() })
-    }
-
-    /// Whether a token can be good at all.
-    #[must_use]
-    pub const fn expects_tokens(&self) -> bool {
-        !self.keys.is_empty()
+        let keys = keys.collect();
+        let expected = validation(AlgorithmFamily::Rsa, settings);
+        let key_set = settings.key_set.clone().map(|source| Arc::new(KeySet::new(source, expected)));
+        Ok(Self { keys, key_set })
     }
 
     /// What a connection token says, if it is good at `now_s`.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify(&self, token: &str, now_s: i64) -> Result<Identity, TokenError> {
-        identity(self.claims(token)?, now_s)
+    pub async fn verify(&self, token: &str, now_s: i64) -> Result<Identity, TokenError> {
+        identity(self.claims(token, now_s).await?, now_s)
     }
 
     /// What a subscription token says, if it is good at `now_s`.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify_subscription(&self, token: &str, now_s: i64) -> Result<Grant, TokenError> {
-        let SubscriptionClaims { sub, exp, nbf, channel } = self.claims(token)?;
+    pub async fn verify_subscription(&self, token: &str, now_s: i64) -> Result<Grant, TokenError> {
+        let SubscriptionClaims { sub, exp, nbf, channel } = self.claims(token, now_s).await?;
         is_current(exp, nbf, now_s)?;
         Ok(Grant { user: user(sub), channel, expires_at: exp })
     }
 
     /// The claims of a token that is signed as it should be.
-    fn claims<T: DeserializeOwned>(&self, token: &str) -> Result<T, TokenError> {
+    async fn claims<T: DeserializeOwned>(&self, token: &str, now_s: i64) -> Result<T, TokenError> {
         let mut refusal = "no token is expected".to_owned();
         for (key, validation) in &self.keys {
             match decode::<T>(token, key, validation) {
                 Ok(token) => return Ok(token.claims),
-                // The kind of error names no part of the token.
-                Err(error) => refusal = format!("{:?}", error.kind()),
+                Err(error) => refusal = words(&error),
             }
         }
-        Err(TokenError::Invalid(refusal))
+        let Some(set) = &self.key_set else { return Err(TokenError::Invalid(refusal)) };
+        let (key, validation) = named_key(set, token, now_s).await?;
+        let decoded = decode::<T>(token, &key, &validation);
+        decoded.map(|token| token.claims).map_err(|error| TokenError::Invalid(words(&error)))
     }
+}
+
+/// The key of a set that the token names.
+async fn named_key(set: &KeySet, token: &str, now_s: i64) -> Result<jwks::Key, TokenError> {
+    let invalid = |words: &str| TokenError::Invalid(words.to_owned());
+    let header = decode_header(token).map_err(|error| TokenError::Invalid(words(&error)))?;
+    if header.alg.family() == AlgorithmFamily::Hmac {
+        return Err(invalid("InvalidSignature"));
+    }
+    let id = header.kid.ok_or_else(|| invalid("it names no key (kid)"))?;
+    let found = set.find(&id, now_s).await.map_err(|error| TokenError::Unknown(error.to_string()))?;
+    found.ok_or_else(|| invalid("its key (kid) is not known"))
 }
 
 impl std::fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The keys are secrets.
-        f.debug_struct("TokenVerifier").field("keys", &self.keys.len()).finish()
+        let (keys, key_set) = (self.keys.len(), self.key_set.is_some());
+        f.debug_struct("TokenVerifier").field("keys", &keys).field("key_set", &key_set).finish()
     }
+}
+
+/// What is wrong with a token: the kind of error names no part of it.
+fn words(error: &jsonwebtoken::errors::Error) -> String {
+    format!("{:?}", error.kind())
 }
 
 fn public_key(pem: &str) -> Result<DecodingKey, KeyError> {
@@ -187,8 +215,8 @@ fn public_key(pem: &str) -> Result<DecodingKey, KeyError> {
 }
 
 /// Signature, issuer and audience are the library's to check; times are ours, by our own clock.
-fn validation(key: &DecodingKey, settings: &TokenSettings) -> Validation {
-    let mut validation = Validation::new_for_family(key.family());
+fn validation(family: AlgorithmFamily, settings: &TokenSettings) -> Validation {
+    let mut validation = Validation::new_for_family(family);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_nbf = false;
@@ -239,6 +267,7 @@ fn identity(claims: Claims, now_s: i64) -> Result<Identity, TokenError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use futures_util::FutureExt;
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     use serde_json::{Value, json};
 
@@ -256,9 +285,14 @@ pub(crate) mod tests {
         TokenVerifier::new(&TokenSettings { secret, issuer, ..TokenSettings::default() }).unwrap()
     }
 
+    /// What a verifier says that has all its keys and waits for nobody.
+    fn verify(verifier: &TokenVerifier, token: &str) -> Result<Identity, TokenError> {
+        verifier.verify(token, NOW).now_or_never().unwrap()
+    }
+
     #[track_caller]
     fn check(claims: &Value, expected: &str) {
-        let seen = match verifier(None).verify(&sign("s3cret", claims), NOW) {
+        let seen = match verify(&verifier(None), &sign("s3cret", claims)) {
             Ok(identity) => format!("{:?} {:?} {:?}", identity.user, identity.expires_at, identity.info),
             Err(error) => error.to_string(),
         };
@@ -290,7 +324,7 @@ pub(crate) mod tests {
             "sub": "bob", "channels": ["a", "b"], "subs": {"b": {}, "c": {"info": {"x": 1}}},
             "caps": [{"channels": ["d"], "allow": ["pub"]}],
         });
-        let identity = verifier(None).verify(&sign("s3cret", &claims), NOW).unwrap();
+        let identity = verify(&verifier(None), &sign("s3cret", &claims)).unwrap();
         assert_eq!(identity.channels.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(identity.caps.to_json(), r#"[{"channels":["d"],"allow":["pub"]}]"#);
         let many: Vec<_> = (0..200).map(|n| format!("channel{n}")).collect();
@@ -304,35 +338,37 @@ pub(crate) mod tests {
     fn a_subscription_token_is_for_one_channel_and_never_lets_a_client_in() {
         let token = |claims| sign("s3cret", &claims);
         let grant = token(json!({"sub": "bob", "channel": "room:1", "exp": NOW + 5}));
+        let granted =
+            |token: &str, now| verifier(None).verify_subscription(token, now).now_or_never().unwrap();
         assert_eq!(
-            verifier(None).verify_subscription(&grant, NOW),
+            granted(&grant, NOW),
             Ok(Grant { user: Some("bob".into()), channel: "room:1".into(), expires_at: Some(NOW + 5) })
         );
-        assert_eq!(verifier(None).verify_subscription(&grant, NOW + 65), Err(TokenError::Expired));
+        assert_eq!(granted(&grant, NOW + 65), Err(TokenError::Expired));
         check(&json!({"sub": "bob", "channel": "x"}), "the token is not valid: it is a subscription token");
         let connection = token(json!({"sub": "bob"}));
-        assert!(matches!(verifier(None).verify_subscription(&connection, NOW), Err(TokenError::Invalid(_))));
+        assert!(matches!(granted(&connection, NOW), Err(TokenError::Invalid(_))));
     }
 
     #[test]
     fn a_token_of_others_is_not_good() {
         let token = sign("other", &json!({"sub": "bob"}));
-        assert_eq!(verifier(None).verify(&token, NOW), Err(TokenError::Invalid("InvalidSignature".into())));
-        assert_eq!(verifier(None).verify("garbage", NOW), Err(TokenError::Invalid("InvalidToken".into())));
+        assert_eq!(verify(&verifier(None), &token), Err(TokenError::Invalid("InvalidSignature".into())));
+        assert_eq!(verify(&verifier(None), "garbage"), Err(TokenError::Invalid("InvalidToken".into())));
         let nobody = TokenVerifier::default();
-        assert_eq!(nobody.verify(&token, NOW), Err(TokenError::Invalid("no token is expected".into())));
+        assert_eq!(verify(&nobody, &token), Err(TokenError::Invalid("no token is expected".into())));
     }
 
     #[test]
     fn an_unsigned_token_is_not_good() {
         // {"alg":"none"}.{"sub":"bob"}.
         let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJib2IifQ.";
-        assert!(matches!(verifier(None).verify(token, NOW), Err(TokenError::Invalid(_))));
+        assert!(matches!(verify(&verifier(None), token), Err(TokenError::Invalid(_))));
     }
 
     #[test]
     fn an_issuer_that_is_asked_for_must_be_there() {
-        let verify = |claims| verifier(Some("us")).verify(&sign("s3cret", &claims), NOW).is_ok();
+        let verify = |claims| verify(&verifier(Some("us")), &sign("s3cret", &claims)).is_ok();
         assert!(verify(json!({"iss": "us"})));
         assert!(!verify(json!({"iss": "them"})));
         assert!(!verify(json!({})));
@@ -345,11 +381,11 @@ pub(crate) mod tests {
         let settings = TokenSettings { public_key: Some(public_key.clone()), ..TokenSettings::default() };
         let verifier = TokenVerifier::new(&settings).unwrap();
         let token = encode(&Header::new(Algorithm::EdDSA), &json!({"sub": "bob"}), &private_key).unwrap();
-        assert_eq!(verifier.verify(&token, NOW).unwrap().user, Some(UserId::from("bob")));
-        assert!(verifier.verify(&sign(&public_key, &json!({"sub": "bob"})), NOW).is_err());
+        assert_eq!(verify(&verifier, &token).unwrap().user, Some(UserId::from("bob")));
+        assert!(verify(&verifier, &sign(&public_key, &json!({"sub": "bob"}))).is_err());
         let one_line =
             TokenSettings { public_key: Some(public_key.replace('\n', "\\n")), ..TokenSettings::default() };
-        assert!(TokenVerifier::new(&one_line).unwrap().verify(&token, NOW).is_ok());
+        assert!(verify(&TokenVerifier::new(&one_line).unwrap(), &token).is_ok());
         let broken = TokenSettings { public_key: Some("no key".into()), ..TokenSettings::default() };
         assert_eq!(TokenVerifier::new(&broken).unwrap_err(), KeyError::PublicKey);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::auth::ticket::{Pass, Ticket};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::history::{Claim, Entry, Head, Page, Step};
@@ -300,6 +301,19 @@ pub trait ReadHistory {
         offsets: RangeInclusive<u64>,
         reverse: bool,
     ) -> impl Call<Result<Page, StoreError>>;
+}
+
+/// Remembers a ticket. `dynamodb:PutItem`.
+pub trait PutTicket {
+    /// It opens one handshake, until `expires_at`: seconds since the epoch.
+    fn put_ticket(&self, ticket: &Ticket, pass: &Pass, expires_at: i64) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Uses a ticket up. `dynamodb:DeleteItem`.
+pub trait TakeTicket {
+    /// What it was issued for, to the first who asks; `None` when there is no such ticket, or it has
+    /// expired at `now_s`. Whose answer is lost must get another ticket.
+    fn take_ticket(&self, ticket: &Ticket, now_s: i64) -> impl Call<Result<Option<Pass>, StoreError>>;
 }
 
 /// What came of a callback. "Posted" means handed to the gateway, not received by the client.

@@ -1,10 +1,18 @@
 //! Who may connect and who may post: a real function as authorizer, the real SDK as signer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_sdk_apigatewaymanagement::error::ProvideErrorMetadata;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use harness::{Options, Socket, Stack};
 use local::Credentials;
 use serde_json::{Value, json};
+use shared::adapters::Table;
+use shared::auth::ticket::Pass;
+use shared::clock::{Clock, SystemClock};
+use shared::service::ticket::issue;
+use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -70,13 +78,18 @@ async fn a_function_keeps_a_client_out_with_awss_status() {
     stack.stop().await;
 }
 
+/// The parameters of the strict mode with this one.
+fn strict(name: &'static str, value: &str) -> Vec<(&'static str, String)> {
+    vec![("StrictConnect", "true".to_owned()), (name, value.to_owned())]
+}
+
 /// `{"sub":"ada","exp":4000000000,"info":{"name":"Ada"}}`, signed with the secret `s3cret`.
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJleHAiOjQwMDAwMDAwMDAsImluZm8iOnsibmFtZSI6IkFkYSJ9fQ.BY9VPCXY5HNurcd5jm2e8oXIAZGUCEmmCFGEAD55xLM";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_strict_mode_wants_a_token_in_the_handshake() {
-    let parameters = vec![("StrictConnect", "true".to_owned()), ("TokenSecret", "s3cret".to_owned())];
-    let stack = Stack::with(Options { parameters, ..Options::default() }).await;
+    let stack =
+        Stack::with(Options { parameters: strict("TokenSecret", "s3cret"), ..Options::default() }).await;
     let url = &stack.endpoint().websocket;
     let Err(Error::Http(response)) = Socket::try_open(url.as_str()).await else { panic!("refused") };
     assert_eq!(response.status().as_u16(), 401);
@@ -86,6 +99,7 @@ async fn the_strict_mode_wants_a_token_in_the_handshake() {
         request
     };
     Socket::try_open(by("authorization", format!("Bearer {TOKEN}"))).await.unwrap();
+    // The client would refuse the answer if the subprotocol that is no token were not chosen in it.
     Socket::try_open(by("sec-websocket-protocol", format!("centrifuge-json, bearer.{TOKEN}"))).await.unwrap();
     let mut ada = Socket::try_open(format!("{url}?token={TOKEN}")).await.unwrap();
     let join = "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"room:1\"}}";
@@ -94,6 +108,94 @@ async fn the_strict_mode_wants_a_token_in_the_handshake() {
     ada.text().await;
     let push = ada.ask(r#"{"id":3,"publish":{"channel":"room:1","data":1}}"#).await;
     assert!(push.contains(r#""user":"ada""#) && push.contains(r#""conn_info":{"name":"Ada"}"#), "{push}");
+    let [refused, allowed] =
+        [("-", "401"), ("ada", "200")].map(|(who, what)| (who.to_owned(), what.to_owned()));
+    assert_eq!(handshakes(&stack), [refused, allowed.clone(), allowed.clone(), allowed]);
+    let message = |lines: &[Value]| lines.iter().find(|line| line["eventType"] == "MESSAGE").cloned();
+    let line = stack.logs().wait("access", message).await;
+    assert_eq!(line["authorizer"], "ada", "it reaches every event of the connection");
+    stack.stop().await;
+}
+
+/// Whom the access log names at each handshake, in their order.
+fn handshakes(stack: &Stack) -> Vec<(String, String)> {
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
+    let lines = stack.logs().lines("access");
+    let handshakes = lines.iter().filter(|line| line["eventType"] == "CONNECT");
+    handshakes.map(|line| (text(line, "authorizer"), text(line, "status"))).collect()
+}
+
+/// The status of a handshake that is refused.
+async fn refused(url: &str) -> u16 {
+    let Err(Error::Http(response)) = Socket::try_open(url).await else { panic!("it is not refused") };
+    response.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_one_handshake() {
+    let stack =
+        Stack::with(Options { parameters: strict("TokenSecret", "s3cret"), ..Options::default() }).await;
+    let table = Table::new(
+        aws_sdk_dynamodb::Client::new(stack.sdk()),
+        stack.table().to_owned(),
+        shared::telemetry::Usage::default(),
+    );
+    let pass = Pass {
+        user: "ada".into(),
+        info: Some(r#"{"name":"Ada"}"#.to_owned()),
+        expires_at: Some(4_000_000_000),
+    };
+    let ticket = issue(&table, &pass, SystemClock.now_s()).await.unwrap();
+    assert_eq!(stack.rows().await.len(), 1);
+    let url = format!("{}?ticket={}", stack.endpoint().websocket, ticket.as_str());
+    let mut ada = Socket::open(&url).await;
+    let answer = ada.ask(r#"{"id":1,"connect":{}}"#).await;
+    assert!(answer.contains(r#""expires":true"#), "the pass's end counts: {answer}");
+    assert_eq!(refused(&url).await, 401);
+    assert!(stack.rows().await.keys().all(|key| !key.starts_with("K#")), "nothing is left of it");
+    let seen = [("ada".to_owned(), "200".to_owned()), ("-".to_owned(), "401".to_owned())];
+    assert_eq!(handshakes(&stack), seen);
+    let everything = stack.logs().events("");
+    assert!(everything.iter().all(|event| !event.message.contains(ticket.as_str())), "no ticket is logged");
+    stack.stop().await;
+}
+
+/// Serves `document` as long as the test runs; gives the URL, and a count of the requests.
+async fn serve(document: Value) -> (String, Arc<AtomicUsize>) {
+    let (listener, count) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(AtomicUsize::new(0)));
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let counter = Arc::clone(&count);
+    let answer = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(document.to_string())
+    };
+    let app = axum::Router::new().route("/jwks.json", axum::routing::get(answer));
+    tokio::spawn(axum::serve(listener, app).into_future());
+    (url, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_checked_with_the_keys_of_a_jwks_document() {
+    let file: Value = serde_json::from_str(include_str!("../fixtures/jwks.json")).unwrap();
+    let (keys, asked) = serve(file["document"].clone()).await;
+    let stack =
+        Stack::with(Options { parameters: strict("TokenJwksUrl", &keys), ..Options::default() }).await;
+    let url = &stack.endpoint().websocket;
+    assert_eq!(refused(&format!("{url}?token={TOKEN}")).await, 401);
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "a secret has signed it");
+    for (algorithm, token) in file["tokens"].as_object().unwrap() {
+        let token = token.as_str().unwrap();
+        let mut ada = Socket::open(&format!("{url}?token={token}")).await;
+        let answer = ada.ask(&json!({"id": 1, "connect": {"token": token}}).to_string()).await;
+        assert!(answer.contains(r#""expires":true"#), "{algorithm}: {answer}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "the authorizer and $default keep the keys");
+    // Whether there is such a key by now is not known so soon: the client may come again.
+    let unlisted = file["unlisted"].as_str().unwrap();
+    assert_eq!(refused(&format!("{url}?token={unlisted}")).await, 500);
+    let failed = |lines: &[Value]| lines.iter().find(|line| line["status"] == "500").cloned();
+    let line = stack.logs().wait("authorizer", failed).await;
+    assert_eq!(line["error"], "the token cannot be checked now: its key was not there a moment ago");
     stack.stop().await;
 }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use harness::{Options, Socket, Stack, root};
 use serde_json::{Value, json};
-use shared::service::outbox::NOTHING;
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()

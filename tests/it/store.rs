@@ -3,13 +3,14 @@
 use harness::Stack;
 use shared::adapters::Table;
 use shared::adapters::memory::Memory;
+use shared::auth::ticket::{Pass, Ticket};
 use shared::channel::Channel;
 use shared::ids::{ConnectionId, SubscriptionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
 use shared::model::spread::Spread;
 use shared::model::{Connection, Member, State, Subscription};
-use shared::ports::{MAX_TOGETHER, OpenConnection, PutIndex, Refusal, Subscriptions};
+use shared::ports::{MAX_TOGETHER, OpenConnection, PutIndex, PutTicket, Refusal, Subscriptions, TakeTicket};
 use shared::service::frame::FrameStore;
 use shared::service::members::members;
 use shared::telemetry::Usage;
@@ -17,8 +18,8 @@ use shared::telemetry::Usage;
 const AT: i64 = 1_790_328_012_000;
 
 /// Everything that the service asks of a store.
-trait Store: FrameStore + OpenConnection {}
-impl<T: FrameStore + OpenConnection> Store for T {}
+trait Store: FrameStore + OpenConnection + PutTicket + TakeTicket {}
+impl<T: FrameStore + OpenConnection + PutTicket + TakeTicket> Store for T {}
 
 fn channel(name: &str) -> Channel {
     Channel::parse(name).unwrap()
@@ -45,6 +46,7 @@ async fn check(store: &impl Store) {
     a_member_waits_for_its_reply(store).await;
     a_place_is_filled_once(store).await;
     history_is_read_from_either_end(store).await;
+    a_ticket_is_taken_once(store).await;
 }
 
 async fn a_row_lives_once(store: &impl Store) {
@@ -65,6 +67,19 @@ async fn a_row_lives_once(store: &impl Store) {
     assert_eq!(store.greet(&known).await, Ok(Ok(())));
     assert_eq!(store.greet(&known).await, Ok(Err(Refusal::Already)));
     assert_eq!(store.read(&id).await, Ok(Some(Connection { greeted: true, ..known })));
+}
+
+async fn a_ticket_is_taken_once(store: &impl Store) {
+    let (ticket, late) = (Ticket::draw(), Ticket::draw());
+    let pass = Pass { user: "bob".into(), info: Some("1".to_owned()), expires_at: Some(AT / 1000 + 900) };
+    let bare = Pass { user: "bob".into(), info: None, expires_at: None };
+    store.put_ticket(&ticket, &pass, AT / 1000 + 60).await.unwrap();
+    store.put_ticket(&late, &bare, AT / 1000 + 60).await.unwrap();
+    assert_eq!(store.take_ticket(&Ticket::draw(), AT / 1000).await, Ok(None));
+    assert_eq!(store.take_ticket(&ticket, AT / 1000 + 59).await, Ok(Some(pass)));
+    assert_eq!(store.take_ticket(&ticket, AT / 1000 + 59).await, Ok(None));
+    assert_eq!(store.take_ticket(&late, AT / 1000 + 60).await, Ok(None), "it has expired");
+    assert_eq!(store.take_ticket(&late, AT / 1000 + 59).await, Ok(Some(bare)));
 }
 
 async fn a_tombstone_refuses_everything(store: &impl Store) {

@@ -1,4 +1,4 @@
-//! The authorizer of `$connect`, in the strict mode: no handshake without a token.
+//! The authorizer of `$connect`, in the strict mode: no handshake without a token or a ticket.
 
 use std::process::ExitCode;
 
@@ -11,5 +11,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
-    lambda::run(&function, EventType::Authorize, async |invoked| lambda::authorize(invoked)).await
+    let table = function.table();
+    lambda::run(&function, EventType::Authorize, async |invoked| lambda::authorize(&table, invoked).await)
+        .await
 }

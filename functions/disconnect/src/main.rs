@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
-    let (table, callbacks) = (function.table(), function.callbacks());
+    let (table, callbacks) = (function.table(), function.callbacks()?);
     lambda::run(&function, EventType::Disconnect, async |invoked| {
         lambda::disconnect(&table, &callbacks, invoked).await
     })

@@ -4,6 +4,7 @@
 //! turns sees every order of their calls; one that is dropped there has crashed between two.
 
 mod index;
+mod ticket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::auth::ticket::Pass;
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::ids::ConnectionId;
@@ -47,6 +49,8 @@ struct State {
     missing: BTreeMap<Key, BTreeSet<u64>>,
     /// Over how many shards channels are spread.
     spreads: BTreeMap<Channel, Spread>,
+    /// By hash, each with its hour.
+    tickets: BTreeMap<String, (Pass, i64)>,
     heads: BTreeMap<Channel, Head>,
     /// By channel, epoch and offset.
     history: BTreeMap<(Channel, String, u64), Entry>,

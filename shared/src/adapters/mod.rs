@@ -1,8 +1,10 @@
 //! The ports, for real and in memory.
 
 pub mod dynamo;
+pub mod jwks;
 pub mod management;
 pub mod memory;
 
 pub use dynamo::Table;
+pub use jwks::JwksUrl;
 pub use management::Callbacks;

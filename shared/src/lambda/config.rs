@@ -1,12 +1,18 @@
 //! The environment, read and checked once, when a function starts.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
+use crate::adapters::JwksUrl;
+use crate::auth::jwks::FetchKeys;
 use crate::auth::{TokenSettings, TokenVerifier};
 use crate::channel::Namespaces;
 use crate::model::Rate;
 use crate::service::Settings;
 use crate::telemetry::UserHash;
+
+/// The variable of the management API's address: a setting of the AWS SDK itself.
+pub(super) const MANAGEMENT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// What the template tells a function.
 #[derive(Debug, Clone)]
@@ -21,10 +27,13 @@ pub struct Config {
     pub metrics_namespace: String,
     /// `DETAILED_METRICS`: metrics by route too.
     pub detailed_metrics: bool,
+    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the SDK reads by itself: where the management API is.
+    pub management: Option<String>,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
     /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `MAX_CONNECTIONS_PER_USER`, `MAX_COMMANDS_PER_SECOND`, `ALLOWED_ORIGINS` (with commas between
-    /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
+    /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_JWKS_URL`,
+    /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
 }
 
@@ -65,7 +74,8 @@ impl Config {
             function: required("AWS_LAMBDA_FUNCTION_NAME")?,
             log_level: set("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
             table: required("TABLE_NAME")?,
-            metrics_namespace: set("METRICS_NAMESPACE").unwrap_or_else(|| "Switchboard".to_owned()),
+            metrics_namespace: metrics_namespace(set("METRICS_NAMESPACE"))?,
+            management: set(MANAGEMENT).map(|url| endpoint(MANAGEMENT, url)).transpose()?,
             detailed_metrics: switch("DETAILED_METRICS", set)?,
             user_hash: UserHash::new(&set("USER_HASH_KEY").unwrap_or_default()),
             settings: Settings {
@@ -85,11 +95,41 @@ fn tokens(get: impl Fn(&str) -> Option<String>) -> Result<TokenVerifier, ConfigE
     let settings = TokenSettings {
         secret: get("TOKEN_SECRET"),
         public_key: get("TOKEN_PUBLIC_KEY"),
+        key_set: get("TOKEN_JWKS_URL").map(|url| jwks(&url)).transpose()?,
         issuer: get("TOKEN_ISSUER"),
         audience: get("TOKEN_AUDIENCE"),
     };
     TokenVerifier::new(&settings)
         .map_err(|error| ConfigError { variable: "TOKEN_PUBLIC_KEY", fault: error.to_string() })
+}
+
+/// Where more keys are.
+fn jwks(url: &str) -> Result<Arc<dyn FetchKeys>, ConfigError> {
+    let fault = || format!("must be a URL such as https://id.example/jwks.json, not {url:?}");
+    let source =
+        JwksUrl::new(url).ok_or_else(|| ConfigError { variable: "TOKEN_JWKS_URL", fault: fault() })?;
+    Ok(Arc::new(source))
+}
+
+/// The address of an AWS service.
+fn endpoint(variable: &'static str, url: String) -> Result<String, ConfigError> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if rest
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
+    {
+        return Ok(url);
+    }
+    Err(ConfigError { variable, fault: format!("must be a URL such as https://…, not {url:?}") })
+}
+
+/// Amazon CloudWatch API reference, "MetricDatum" and "PutMetricData": what a namespace's name is made of. The
+/// extraction of metrics from log lines passes over others without a word.
+fn metrics_namespace(name: Option<String>) -> Result<String, ConfigError> {
+    let Some(name) = name else { return Ok("Switchboard".to_owned()) };
+    let is_good =
+        name.len() <= 255 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._/#:-".contains(&b));
+    let fault = || format!("must be at most 255 letters, digits and . _ / # : -, not {name:?}");
+    if is_good { Ok(name) } else { Err(ConfigError { variable: "METRICS_NAMESPACE", fault: fault() }) }
 }
 
 /// Origins as browsers write them: a scheme and a host, in small letters, and nothing behind it.
@@ -181,6 +221,19 @@ mod tests {
             &[("TOKEN_PUBLIC_KEY", "ssh-rsa AAAA")],
             Err("the environment variable TOKEN_PUBLIC_KEY is not a PEM public key of RSA, ECDSA or Ed25519"),
         );
+    }
+
+    #[test]
+    fn a_key_set_is_at_a_url() {
+        check(&[("TOKEN_JWKS_URL", "https://id.example/.well-known/jwks.json?tenant=1")], Ok(()));
+        for wrong in
+            ["id.example", "ftp://id.example/x", "https://", "https://me:secret@id.example", "https://a b"]
+        {
+            let words = format!(
+                "the environment variable TOKEN_JWKS_URL must be a URL such as https://id.example/jwks.json, not {wrong:?}"
+            );
+            check(&[("TOKEN_JWKS_URL", wrong)], Err(&words));
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::auth::Identity;
-use crate::ids::UserId;
+use crate::auth::TokenError;
+use crate::auth::ticket::Pass;
 use crate::model::Connection;
-use crate::ports::{DeleteIndex, OpenConnection, PutIndex};
+use crate::ports::{DeleteIndex, OpenConnection, PutIndex, TakeTicket};
 use crate::service;
 use crate::service::connect::Admission;
 use crate::service::deliver::{DeliveryCallbacks, DeliveryStore, Fanout};
@@ -18,29 +18,40 @@ use super::run::{Invoked, Outcome};
 /// The words for a client when the fault is ours.
 const INTERNAL: &str = "internal server error";
 
-/// The authorizer of `$connect`: lets a handshake go on when its token is good and names a user.
-#[must_use]
-pub fn authorize(invoked: &Invoked<'_>) -> Outcome {
+/// The authorizer of `$connect`: lets a handshake go on when its token is good and names a user, or
+/// when it has a ticket.
+pub async fn authorize(store: &impl TakeTicket, invoked: &Invoked<'_>) -> Outcome {
     let event = invoked.event;
     let mut record = AuthorizeRecord::default();
-    let (response, error) = match identify(invoked) {
-        Ok((user, identity)) => {
-            record.user = invoked.hash(Some(&user));
-            (Response::policy(user, identity, event.method_arn.as_deref().unwrap_or_default()), None)
+    let (response, error) = match identify(store, invoked).await {
+        Ok(pass) => {
+            record.user = invoked.hash(Some(&pass.user));
+            (Response::policy(pass, event.method_arn.as_deref().unwrap_or_default()), None)
         }
-        Err(cause) => (Response::Unauthorized, Some(cause)),
+        Err((response, cause)) => (response, Some(cause)),
     };
     (record.accepted, record.rejected) = (u64::from(error.is_none()), u64::from(error.is_some()));
-    Outcome { response, internal_error: false, error, work: Work::Authorize(record) }
+    let internal_error = response == Response::Unavailable;
+    Outcome { response, internal_error, error, work: Work::Authorize(record) }
 }
 
-/// Whom the handshake's token names, or why nobody.
-fn identify(invoked: &Invoked<'_>) -> Result<(UserId, Identity), String> {
-    let token = invoked.event.handshake.token.as_deref().ok_or("the handshake has no token")?;
-    let mut identity =
-        invoked.settings.tokens.verify(token, invoked.clock.now_s()).map_err(|error| error.to_string())?;
-    let user = identity.user.take().ok_or("the token names no user")?;
-    Ok((user, identity))
+/// Whom the handshake's token or ticket names; or the refusal, and why.
+async fn identify(store: &impl TakeTicket, invoked: &Invoked<'_>) -> Result<Pass, (Response, String)> {
+    let refused = |cause: &str| (Response::Unauthorized, cause.to_owned());
+    let (handshake, now_s) = (&invoked.event.handshake, invoked.clock.now_s());
+    if let Some(token) = &handshake.token {
+        let identity = invoked.settings.tokens.verify(token, now_s).await.map_err(|error| match error {
+            TokenError::Expired | TokenError::Invalid(_) => refused(&error.to_string()),
+            TokenError::Unknown(_) => (Response::Unavailable, error.to_string()),
+        })?;
+        let user = identity.user.ok_or_else(|| refused("the token names no user"))?;
+        return Ok(Pass { user, info: identity.info, expires_at: identity.expires_at });
+    }
+    let ticket = handshake.ticket.as_ref();
+    let ticket = ticket.ok_or_else(|| refused("the handshake has no token and no ticket"))?;
+    let redeemed = service::ticket::redeem(store, ticket, now_s).await;
+    let pass = redeemed.map_err(|error| (Response::Unavailable, error.to_string()))?;
+    pass.ok_or_else(|| refused("the ticket is not valid, was used before, or has expired"))
 }
 
 /// `$connect`: lets the handshake go on when the connection is remembered.

@@ -1,4 +1,4 @@
-//! What a handshake brings besides its connection: where it comes from, and a token.
+//! What a handshake brings besides its connection: where it comes from, and a token or a ticket.
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 
@@ -13,6 +13,8 @@ pub struct Handshake {
     /// A token: in `Authorization: Bearer`, in the query parameter `token`, or as the subprotocol
     /// `bearer.<token>`.
     pub token: Option<String>,
+    /// A one-time ticket, in the query parameter `ticket`.
+    pub ticket: Option<String>,
     /// The first subprotocol that was offered and is no token.
     pub protocol: Option<String>,
 }
@@ -33,6 +35,7 @@ impl Handshake {
         Self {
             origin: header("origin").map(str::to_owned),
             token: token.filter(|token| !token.is_empty()).map(str::to_owned),
+            ticket: event.query_string_parameters.first("ticket").map(str::to_owned),
             protocol: protocol.filter(|protocol| !protocol.is_empty()).map(str::to_owned),
         }
     }
@@ -60,5 +63,13 @@ mod tests {
         check(&offered, &json!({}), Some("a.b.c"), Some("centrifuge-json"));
         check(&json!({"Authorization": "Basic eA=="}), &json!({"token": ""}), None, None);
         check(&json!({}), &Value::Null, None, None);
+    }
+
+    #[test]
+    fn a_ticket_stands_in_the_query() {
+        let context = json!({"connectedAt": 1, "requestTimeEpoch": 2});
+        let event = json!({"queryStringParameters": {"ticket": "ab12"}, "requestContext": context});
+        let seen = Handshake::of(&serde_json::from_value(event).unwrap());
+        assert_eq!((seen.ticket.as_deref(), seen.token), (Some("ab12"), None));
     }
 }

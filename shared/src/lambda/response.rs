@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::auth::Identity;
+use crate::auth::ticket::Pass;
 use crate::ids::UserId;
 
 /// What a function answers.
@@ -19,6 +19,9 @@ pub enum Response {
     /// word for it.
     #[serde(skip)]
     Unauthorized,
+    /// As an authorizer, when it cannot tell: any other error makes API Gateway answer 500.
+    #[serde(skip)]
+    Unavailable,
 }
 
 /// A proxy answer. API Gateway takes nothing but these members: others make it malformed.
@@ -88,15 +91,15 @@ impl Response {
         Self::proxy(status_code, Some(serde_json::json!({ "message": message }).to_string()))
     }
 
-    /// Lets a handshake go on; what the token says reaches every later event of the connection.
+    /// Lets a handshake go on; what the pass says reaches every later event of the connection.
     #[must_use]
-    pub fn policy(user: UserId, identity: Identity, method_arn: &str) -> Self {
+    pub fn policy(pass: Pass, method_arn: &str) -> Self {
         let statement =
             Statement { action: "execute-api:Invoke", effect: "Allow", resource: method_arn.to_owned() };
-        let expires_at = identity.expires_at.map(|at| (EXPIRES_AT, at.to_string()));
-        let info = identity.info.map(|info| (INFO, info));
+        let expires_at = pass.expires_at.map(|at| (EXPIRES_AT, at.to_string()));
+        let info = pass.info.map(|info| (INFO, info));
         Self::Policy(Policy {
-            principal_id: user,
+            principal_id: pass.user,
             policy_document: Document { version: "2012-10-17", statement: [statement] },
             context: expires_at.into_iter().chain(info).collect(),
         })
@@ -109,6 +112,7 @@ impl Response {
             Self::Proxy(proxy) => proxy.status_code,
             Self::Policy(_) => 200,
             Self::Unauthorized => 401,
+            Self::Unavailable => 500,
         }
     }
 

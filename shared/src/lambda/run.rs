@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::config::{Config, ConfigError};
+use super::config::{Config, ConfigError, MANAGEMENT};
 use super::event::{Event, EventType, unknown_fields};
 use super::response::Response;
 use crate::adapters::{Callbacks, Table};
@@ -127,9 +127,14 @@ impl Function {
     /// The management API. Its endpoint is the SDK's own setting for the service,
     /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`: the event's domain name and stage do not make
     /// the right URL behind a custom domain.
-    #[must_use]
-    pub fn callbacks(&self) -> Callbacks {
-        Callbacks::new(aws_sdk_apigatewaymanagement::Client::new(&self.sdk))
+    ///
+    /// # Errors
+    /// It is not set: without it the SDK would call an address that belongs to no API.
+    pub fn callbacks(&self) -> Result<Callbacks, ConfigError> {
+        if self.config.management.is_none() {
+            return Err(ConfigError { variable: MANAGEMENT, fault: "is not set".to_owned() });
+        }
+        Ok(Callbacks::new(aws_sdk_apigatewaymanagement::Client::new(&self.sdk)))
     }
 }
 
@@ -194,6 +199,7 @@ where
     function.emit(request, invocation, began.elapsed(), events, &result);
     match result?.response {
         Response::Unauthorized => Err(diagnostic("Unauthorized", "Unauthorized".to_owned())),
+        Response::Unavailable => Err(diagnostic("Unavailable", "it cannot be told who this is".to_owned())),
         response => Ok(response),
     }
 }

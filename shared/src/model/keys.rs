@@ -121,6 +121,12 @@ pub fn bucket(bucket: Bucket) -> String {
     format!("T#{}#{}", bucket.number, bucket.part)
 }
 
+/// The row of a ticket, by its hash.
+#[must_use]
+pub fn ticket(hash: &str) -> Key {
+    Key { partition: format!("K#{hash}"), sort: "K".to_owned() }
+}
+
 /// The row that counts a channel's publications.
 #[must_use]
 pub fn head(channel: &Channel) -> Key {

@@ -64,7 +64,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     ) -> Result<(), Ended> {
         let (mut asked, mut wanted) = (Vec::new(), Vec::new());
         for (position, command) in commands {
-            let refused = match self.ask(session, position, &command.method, record) {
+            let refused = match self.ask(session, position, &command.method, record).await {
                 Ok(one) => {
                     wanted.push(one);
                     None
@@ -88,7 +88,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     }
 
     /// What the client may have of what it asks for.
-    fn ask(
+    async fn ask(
         &self,
         session: &Session<'_, C>,
         position: usize,
@@ -102,7 +102,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
             return Err(Failure::command(ErrorCode::MethodNotFound, "this is no subscribe"));
         };
         let id = SubscriptionId::from(format!("{}.{position}", request.message));
-        wanted(self.settings, connection, command, id, self.clock.now_s())
+        wanted(self.settings, connection, command, id, self.clock.now_s()).await
     }
 
     /// Gives a subscription that is made a position, where it is to have one.

@@ -44,7 +44,7 @@ pub async fn greet(
     let mut known = connection.clone();
     let mut channels = BTreeSet::new();
     if !command.token.is_empty() {
-        let mut identity = identify(settings, connection, &command.token, now_s)?;
+        let mut identity = identify(settings, connection, &command.token, now_s).await?;
         channels = std::mem::take(&mut identity.channels);
         assume(&mut known, identity);
     }
@@ -109,7 +109,7 @@ pub async fn refresh(
     command: &Refresh,
     now_s: i64,
 ) -> Result<ReplyBody, Failure> {
-    let identity = identify(settings, connection, &command.token, now_s)?;
+    let identity = identify(settings, connection, &command.token, now_s).await?;
     if identity.user != connection.user {
         return Err(invalid("the token is another user's"));
     }
@@ -128,14 +128,15 @@ pub async fn refresh(
 }
 
 /// Whom a token names. It cannot be another than the authorizer has let in.
-fn identify(
+async fn identify(
     settings: &Settings,
     connection: &Connection,
     token: &str,
     now_s: i64,
 ) -> Result<Identity, Failure> {
-    let identity = settings.tokens.verify(token, now_s).map_err(|error| match error {
+    let identity = settings.tokens.verify(token, now_s).await.map_err(|error| match error {
         TokenError::Expired => Failure::command(ErrorCode::TokenExpired, error.to_string()),
+        TokenError::Unknown(_) => Failure::command(ErrorCode::Internal, error.to_string()),
         TokenError::Invalid(_) => invalid(&error.to_string()),
     })?;
     if connection.user.is_some() && identity.user != connection.user {

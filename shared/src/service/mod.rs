@@ -25,6 +25,7 @@ pub mod recover;
 pub mod subscribe;
 #[cfg(test)]
 mod tests;
+pub mod ticket;
 
 use crate::auth::TokenVerifier;
 use crate::channel::Namespaces;

@@ -72,7 +72,7 @@ pub struct Wanted {
 /// # Errors
 /// What the client is told: [`ErrorCode::PermissionDenied`], or [`ErrorCode::TokenExpired`] for a
 /// subscription token that its client library fetches again.
-pub fn wanted(
+pub async fn wanted(
     settings: &Settings,
     connection: &Connection,
     command: &Subscribe,
@@ -86,10 +86,8 @@ pub fn wanted(
         }
         None
     } else {
-        granted(settings, connection, &channel, &command.token, now_s).map_err(|error| match error {
-            TokenError::Expired => Failure::command(ErrorCode::TokenExpired, error.to_string()),
-            TokenError::Invalid(_) => denied(error.to_string()),
-        })?
+        let granted = granted(settings, connection, &channel, &command.token, now_s).await;
+        granted.map_err(|error| refused_token(&error, ErrorCode::TokenExpired))?
     };
     let hears_joins = namespace.join_leave && (command.join_leave || namespace.force_push_join_leave);
     let positioned = namespace.ordered || namespace.force_recovery || command.recoverable || command.recover;
@@ -110,14 +108,14 @@ fn may_subscribe(connection: &Connection, channel: &Channel, namespace: &Namespa
 }
 
 /// Until when a subscription token allows the client the channel.
-fn granted(
+async fn granted(
     settings: &Settings,
     connection: &Connection,
     channel: &Channel,
     token: &str,
     now_s: i64,
 ) -> Result<Option<i64>, TokenError> {
-    let grant = settings.tokens.verify_subscription(token, now_s)?;
+    let grant = settings.tokens.verify_subscription(token, now_s).await?;
     if grant.user != connection.user {
         return Err(TokenError::Invalid("it is another user's".to_owned()));
     }
@@ -262,11 +260,8 @@ pub async fn sub_refresh(
     now_s: i64,
 ) -> Result<Lease, Failure> {
     let (channel, _) = channel(&command.channel, settings)?;
-    let expires_at =
-        granted(settings, connection, &channel, &command.token, now_s).map_err(|error| match error {
-            TokenError::Expired => Failure::command(ErrorCode::Expired, error.to_string()),
-            TokenError::Invalid(_) => denied(error.to_string()),
-        })?;
+    let granted = granted(settings, connection, &channel, &command.token, now_s).await;
+    let expires_at = granted.map_err(|error| refused_token(&error, ErrorCode::Expired))?;
     let mut renewed = renew(store, connection, &channel, expires_at).await?;
     if renewed == Err(Refusal::Refreshed) {
         // As in a subscribe: once more with what the row says now.
@@ -329,6 +324,15 @@ pub async fn leave(
     }
     connection.subscriptions.remove(channel);
     Ok(removed.is_some())
+}
+
+/// What a client is told of its subscription token.
+fn refused_token(error: &TokenError, expired: ErrorCode) -> Failure {
+    match error {
+        TokenError::Expired => Failure::command(expired, error.to_string()),
+        TokenError::Invalid(_) => denied(error.to_string()),
+        TokenError::Unknown(_) => Failure::command(ErrorCode::Internal, error.to_string()),
+    }
 }
 
 fn denied(cause: impl Into<String>) -> Failure {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::auth::ticket::{Pass, Ticket};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, UserId};
 use crate::model::history::{Entry, Head, Kept};
@@ -183,6 +184,24 @@ pub(super) fn opened(connection: &Connection) -> Item {
     row.insert(CONNECTED_AT.to_owned(), number(connection.connected_at));
     row.insert(TTL.to_owned(), number(connection.row_ttl()));
     row
+}
+
+/// The row of a ticket.
+pub(super) fn ticket(ticket: &Ticket, pass: &Pass, expires_at: i64) -> Item {
+    let mut row = index(keys::ticket(&ticket.hash()), expires_at);
+    insert_text(&mut row, USER, Some(&pass.user));
+    insert_text(&mut row, INFO, pass.info.as_ref());
+    if let Some(expires_at) = pass.expires_at {
+        row.insert(TOKEN_EXPIRES.to_owned(), number(expires_at));
+    }
+    row
+}
+
+/// What a ticket's row was issued for.
+pub(super) fn to_pass(row: &Item) -> Option<Pass> {
+    let text = |attribute: &str| row.get(attribute).and_then(|value| value.as_s().ok());
+    let expires_at = row.get(TOKEN_EXPIRES).and_then(|value| value.as_n().ok()?.parse().ok());
+    Some(Pass { user: UserId::from(text(USER)?), info: text(INFO).cloned(), expires_at })
 }
 
 /// The member of a member row.

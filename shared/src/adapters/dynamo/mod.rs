@@ -3,6 +3,7 @@
 
 mod history;
 mod item;
+mod ticket;
 mod write;
 
 use aws_sdk_dynamodb::Client;

@@ -3,6 +3,10 @@
 use serde_json::json;
 
 use super::*;
+use crate::adapters::memory::Memory;
+use crate::auth::ticket::Pass;
+use crate::ports::StoreError;
+use crate::service::ticket::issue;
 use crate::telemetry::Kept;
 
 /// A function whose lines are kept.
@@ -94,11 +98,12 @@ fn strict() -> (Function, Kept) {
 #[tokio::test]
 async fn an_authorizer_lets_in_whom_a_token_names() {
     let (function, kept) = strict();
+    let memory = Memory::default();
     let ask = async |claims: Value| {
         let token = crate::auth::tests::sign("s", &claims);
         let event = handshake(&json!({"Authorization": format!("Bearer {token}")}));
         let event = LambdaEvent::new(event, Context::default());
-        let handler = async |invoked: &Invoked<'_>| super::super::authorize(invoked);
+        let handler = async |invoked: &Invoked<'_>| super::super::authorize(&memory, invoked).await;
         let answer = invoke(&function, EventType::Authorize, &handler, event, None).await;
         answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.error_message)
     };
@@ -123,9 +128,38 @@ async fn an_authorizer_lets_in_whom_a_token_names() {
 }
 
 #[tokio::test]
+async fn an_authorizer_takes_a_ticket_once() {
+    let (function, kept) = strict();
+    let memory = Memory::default();
+    let ask = async |ticket: &str| {
+        let mut event = handshake(&json!({}));
+        event["queryStringParameters"] = json!({ "ticket": ticket });
+        let event = LambdaEvent::new(event, Context::default());
+        let handler = async |invoked: &Invoked<'_>| super::super::authorize(&memory, invoked).await;
+        let answer = invoke(&function, EventType::Authorize, &handler, event, None).await;
+        answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.error_message)
+    };
+    let pass = Pass { user: "bob".into(), info: Some("1".to_owned()), expires_at: Some(4_000_000_000) };
+    let ticket = issue(&memory, &pass, SystemClock.now_s()).await.unwrap();
+    let allowed = ask(ticket.as_str()).await.unwrap();
+    assert_eq!(allowed["principalId"], "bob");
+    assert_eq!(allowed["context"], json!({"expiresAt": "4000000000", "info": "1"}));
+    assert_eq!(ask(ticket.as_str()).await, Err("Unauthorized".to_owned()));
+    memory.fail(Some(StoreError::Failed("no table".to_owned())));
+    assert_eq!(ask(ticket.as_str()).await, Err("it cannot be told who this is".to_owned()));
+    let lines: Vec<Value> = kept.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |line: &Value| (line["status"].clone(), line["error"].clone(), line["InternalError"].clone());
+    let used = "the ticket is not valid, was used before, or has expired";
+    assert_eq!(of(&lines[0]), ("200".into(), Value::Null, 0.into()));
+    assert_eq!(of(&lines[1]), ("401".into(), used.into(), 0.into()));
+    assert_eq!(of(&lines[2]), ("500".into(), "the table failed: no table".into(), 1.into()));
+    assert!(!kept.text().contains(ticket.as_str()), "no ticket is logged");
+}
+
+#[tokio::test]
 async fn a_page_of_another_origin_may_not_connect() {
     let (function, _) = strict();
-    let memory = crate::adapters::memory::Memory::default();
+    let memory = Memory::default();
     let ask = async |headers: Value| {
         let event = LambdaEvent::new(handshake(&headers), Context::default());
         let handler = async |invoked: &Invoked<'_>| super::super::connect(&memory, invoked).await;

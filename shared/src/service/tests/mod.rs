@@ -8,6 +8,7 @@ mod positions;
 mod races;
 mod shards;
 mod subscriptions;
+mod tickets;
 mod tokens;
 
 use std::time::Duration;
