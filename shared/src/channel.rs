@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -134,14 +133,25 @@ impl Namespace {
     }
 }
 
-/// Whole seconds of a duration's text.
+/// Seconds of a duration's text: hours, minutes and seconds, each once and in this order. Their
+/// digits are few enough for the sum to fit.
 fn seconds<'de, D: Deserializer<'de>>(text: D) -> Result<u32, D::Error> {
+    const UNITS: [(char, usize, u32); 3] = [('h', 6, 3600), ('m', 7, 60), ('s', 7, 1)];
     let text = String::deserialize(text)?;
-    let duration: SignedDuration = text
-        .parse()
-        .map_err(|_| D::Error::custom(format!("{text:?} is not a duration such as 300s or 1h")))?;
-    u32::try_from(duration.as_secs())
-        .map_err(|_| D::Error::custom(format!("{text:?} is not between 0s and {}s", u32::MAX)))
+    let (mut rest, mut sum) = (text.as_str(), 0);
+    for (unit, most_digits, seconds) in UNITS {
+        let Some((digits, after)) = rest.split_once(unit) else { continue };
+        let fits = (1..=most_digits).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let number = digits.parse::<u32>().ok().filter(|_| fits);
+        let number = number
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is not a duration such as 300s or 1h30m")))?;
+        sum += number * seconds;
+        rest = after;
+    }
+    if text.is_empty() || !rest.is_empty() {
+        return Err(D::Error::custom(format!("{text:?} is not a duration such as 300s or 1h30m")));
+    }
+    Ok(sum)
 }
 
 /// The configured namespaces by name.
@@ -245,7 +255,10 @@ mod tests {
         check(r#""ordered":true"#, Err("ordered, force_recovery"));
         check(r#""force_recovery":true"#, Err("need history_size and history_ttl"));
         check(r#""history_size":5,"history_ttl":"soon""#, Err("\"soon\" is not a duration"));
-        check(r#""history_size":5,"history_ttl":"-1h""#, Err("is not between 0s and"));
+        for wrong in ["", "-1h", "1", "1d", "1m1h", "h", "1h 5m", "1234567h", "1h1h"] {
+            check(&format!(r#""history_size":5,"history_ttl":"{wrong}""#), Err("is not a duration such as"));
+        }
+        check(r#""history_size":1,"history_ttl":"999999h9999999m9999999s""#, Ok(Some((1, 4_209_996_339))));
     }
 
     #[test]

@@ -337,3 +337,22 @@ fn check_tells_what_would_run() {
         assert!(text.contains(part), "{part:?} in:\n{text}");
     }
 }
+
+#[test]
+fn check_finds_what_the_functions_would_not_read() {
+    let check = |parameter: &str, ssm: &str| failure(&["check", "--parameter", parameter, "--ssm", ssm]);
+    let misspelled = check(r#"Namespaces={"room":{"allow_subscribe":true}}"#, "/none=1");
+    let expected = "the variable NAMESPACES does not fit namespaces.schema.json at /room: \
+        Additional properties are not allowed ('allow_subscribe' was unexpected)\n";
+    assert!(misspelled.ends_with(expected) && misspelled.contains("template.yaml:"), "{misspelled}");
+    let half = r#"{"room":{"history_size":5}}"#;
+    let kept = "NamespacesParameter=/prod/namespaces:3";
+    let incomplete = check(kept, &format!("/prod/namespaces={half}"));
+    assert!(incomplete.ends_with("at /room: \"history_ttl\" is a required property\n"), "{incomplete}");
+    let unknown = check(kept, "/none=1");
+    assert!(unknown.contains("`--ssm /prod/namespaces=…`"), "{unknown}");
+    let file = temporary("ssm", r#"{"room":{"history_size":5,"history_ttl":"1h"}}"#);
+    let ssm = format!("/prod/namespaces=@{}", file.display());
+    let output = switchboard(&["check", "--parameter", kept, "--ssm", &ssm]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -67,6 +67,10 @@ pub(crate) struct ProjectOptions {
     /// A template parameter; wins over samconfig.toml. Can be given many times.
     #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// What `{{resolve:ssm:NAME}}` and parameters of the type AWS::SSM::Parameter::Value<…> find under NAME
+    /// in Systems Manager's Parameter Store; @FILE takes a file's text. Can be given many times.
+    #[arg(long = "ssm", value_name = "NAME=VALUE|@FILE", value_parser = ssm)]
+    pub(crate) ssm: Vec<(String, String)>,
 }
 
 /// How to run it.
@@ -141,6 +145,13 @@ fn parameter(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn ssm(text: &str) -> Result<(String, String), String> {
+    let (name, value) = parameter(text).map_err(|_| "expected NAME=VALUE or NAME=@FILE".to_owned())?;
+    let Some(file) = value.strip_prefix('@') else { return Ok((name, value)) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file} cannot be read: {error}"))?;
+    Ok((name, text))
+}
+
 fn time_scale(text: &str) -> Result<f64, String> {
     let scale: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if scale.is_finite() && scale > 0.0 { Ok(scale) } else { Err("expected a number above 0".to_owned()) }
@@ -178,6 +189,8 @@ mod tests {
             ["--time-scale", "0"],
             ["--time-scale", "x"],
             ["--parameter", "A"],
+            ["--ssm", "A"],
+            ["--ssm", "A=@no/such/file"],
             ["--port", "99999"],
             ["--fault", "x"],
         ] {

@@ -23,7 +23,8 @@ const ENVIRONMENTS: [&str; 2] = ["local", "default"];
 
 /// Reads the template with the parameters of the samconfig.toml beside it and of the command line.
 pub(crate) fn load(options: &ProjectOptions) -> Result<(App, Settings), ProjectError> {
-    let mut settings = Settings { parameters: overrides(options)?, ..Settings::default() };
+    let ssm = options.ssm.iter().cloned().collect();
+    let mut settings = Settings { parameters: overrides(options)?, ssm, ..Settings::default() };
     settings.parameters.extend(options.parameters.iter().cloned());
     let app = sam::load(&options.template, &settings)?;
     Ok((app, settings))

@@ -8,6 +8,7 @@
 pub mod app;
 mod conditions;
 pub mod config;
+mod dynamic;
 mod error;
 mod evaluate;
 mod identity;
@@ -15,6 +16,7 @@ mod parameters;
 mod properties;
 mod resources;
 mod rules;
+mod schemas;
 mod scope;
 mod settings;
 mod sub;

@@ -31,7 +31,8 @@ pub(crate) fn read(entries: &[Entry], settings: &Settings, problems: &Problems) 
     check_overrides(entries, settings, problems);
     let value = |entry: &Entry| {
         let given = settings.parameters.get(&entry.key).map(String::as_str);
-        let value = Parameter::read(entry, problems).and_then(|parameter| parameter.value(given));
+        let value =
+            Parameter::read(entry, problems).and_then(|parameter| parameter.value(given, &settings.ssm));
         (entry.key.clone(), value.unwrap_or_else(|| Value::reported(entry.at)))
     };
     entries.iter().map(value).collect()
@@ -84,7 +85,7 @@ impl<'a> Parameter<'a> {
         Some(Self { name, at: entry.at, kind: kind_text, node: &entry.value, problems })
     }
 
-    fn value(&self, given: Option<&str>) -> Option<Value> {
+    fn value(&self, given: Option<&str>, store: &BTreeMap<String, String>) -> Option<Value> {
         let default = self.node.get("Default");
         let (text, at) = match (given, default) {
             (Some(given), _) => (given, self.at),
@@ -107,13 +108,17 @@ impl<'a> Parameter<'a> {
                 return None;
             }
         };
-        if self.kind.starts_with("AWS::SSM::") && given.is_none() {
+        // Its value is the name of what is kept there; a text that is no such name is taken for that itself.
+        let kept = store.get(text).filter(|_| self.kind.starts_with("AWS::SSM::"));
+        if self.kind.starts_with("AWS::SSM::") && given.is_none() && kept.is_none() {
             let reason = format!(
-                "the parameter `{}` is kept in Systems Manager, which is not run locally: give it a value, `{0}=…`",
+                "the parameter `{0}` is kept in Systems Manager, which is not run locally: give it a value, `{0}=…`, or \
+                 `--ssm {text}=…`",
                 self.name
             );
             return Some(Value { at, data: Data::Unavailable(reason) });
         }
+        let text = kept.map_or(text, String::as_str);
         let items: Vec<&str> = if self.is_list() {
             text.split(',').map(str::trim).filter(|item| !text.is_empty() || !item.is_empty()).collect()
         } else {

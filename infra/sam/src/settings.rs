@@ -15,6 +15,8 @@ pub struct Settings {
     pub account_id: String,
     /// Parameter values by name; they win over the template's defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Values of Systems Manager's Parameter Store by name, such as `/switchboard/namespaces`.
+    pub ssm: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -24,6 +26,7 @@ impl Default for Settings {
             region: "us-east-1".to_owned(),
             account_id: "123456789012".to_owned(),
             parameters: BTreeMap::new(),
+            ssm: BTreeMap::new(),
         }
     }
 }

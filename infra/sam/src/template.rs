@@ -39,6 +39,7 @@ const RESOURCE_MEMBERS: [&str; 12] = [
 /// The sections that mean something here.
 #[derive(Debug)]
 pub(crate) struct Template {
+    pub(crate) metadata: Vec<Entry>,
     pub(crate) parameters: Vec<Entry>,
     pub(crate) mappings: Vec<Entry>,
     pub(crate) conditions: Vec<Entry>,
@@ -75,6 +76,7 @@ impl Template {
     /// Reads the sections; what has the wrong shape is reported and left out.
     pub(crate) fn read(root: &Node, problems: &Problems) -> Self {
         let mut template = Self {
+            metadata: Vec::new(),
             parameters: Vec::new(),
             mappings: Vec::new(),
             conditions: Vec::new(),
@@ -88,6 +90,8 @@ impl Template {
         for section in sections {
             let members = || map(&section.value, &format!("`{}`", section.key), problems).unwrap_or_default();
             match section.key.as_str() {
+                // Anything may stand there, a list too.
+                "Metadata" => template.metadata = section.value.entries().unwrap_or_default().to_vec(),
                 "Parameters" => template.parameters = members().to_vec(),
                 "Mappings" => template.mappings = members().to_vec(),
                 "Conditions" => template.conditions = members().to_vec(),

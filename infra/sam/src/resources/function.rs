@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::{Created, code};
 use crate::app::{Function, LogFormat, LogLevel};
+use crate::error::Problems;
 use crate::identity::physical_name;
 use crate::properties::Properties;
+use crate::schemas::Schemas;
 use crate::scope::Scope;
 
 const MEMBERS: [&str; 30] = [
@@ -69,6 +71,7 @@ const SAM_ONLY: [&str; 18] = [
 
 pub(super) fn read(created: &[Created<'_>], scope: &Scope<'_>, folder: &Path) -> BTreeMap<String, Function> {
     let mut functions = BTreeMap::new();
+    let schemas = Schemas::read(scope.template, folder, scope.problems);
     for created in created {
         let own: &[&str] = match created.resource.kind.as_str() {
             "AWS::Lambda::Function" => &LAMBDA_ONLY,
@@ -77,7 +80,8 @@ pub(super) fn read(created: &[Created<'_>], scope: &Scope<'_>, folder: &Path) ->
         };
         let properties = created.properties(scope);
         properties.check_names(&[own, MEMBERS.as_slice()].concat());
-        let function = function(created, &properties, scope, folder);
+        let environment = environment(&properties, &schemas, scope.problems);
+        let function = function(created, &properties, scope, folder, environment);
         functions.insert(function.logical_id.clone(), function);
     }
     functions
@@ -88,6 +92,7 @@ fn function(
     properties: &Properties<'_>,
     scope: &Scope<'_>,
     folder: &Path,
+    environment: BTreeMap<String, String>,
 ) -> Function {
     let name = physical_name(scope, created.resource);
     let logging = properties.map("LoggingConfig");
@@ -100,7 +105,7 @@ fn function(
         handler: properties.text("Handler").unwrap_or_default(),
         timeout: Duration::from_secs(u64::from(properties.number("Timeout", 1..=900).unwrap_or(3))),
         memory_mb: properties.number("MemorySize", 128..=32_768).unwrap_or(128),
-        environment: environment(properties),
+        environment,
         log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
         log_format: logging.map(|logging| log_format(&logging)).unwrap_or_default(),
         reserved_concurrency: properties.number("ReservedConcurrentExecutions", 0..=u32::MAX),
@@ -125,10 +130,21 @@ fn log_format(logging: &Properties<'_>) -> LogFormat {
     }
 }
 
-fn environment(properties: &Properties<'_>) -> BTreeMap<String, String> {
+fn environment(
+    properties: &Properties<'_>,
+    schemas: &Schemas,
+    problems: &Problems,
+) -> BTreeMap<String, String> {
     let Some(environment) = properties.map("Environment") else { return BTreeMap::new() };
     for (name, at) in environment.names().filter(|(name, _)| *name != "Variables") {
         properties.report(at, &format!("`Environment` has only `Variables`; move `{name}` under it"));
     }
-    environment.map("Variables").map(|variables| variables.variables()).unwrap_or_default()
+    let Some(variables) = environment.map("Variables") else { return BTreeMap::new() };
+    let values = variables.variables();
+    for (name, at) in variables.names() {
+        if let Some(text) = values.get(name) {
+            schemas.check(name, text, at, problems);
+        }
+    }
+    values
 }

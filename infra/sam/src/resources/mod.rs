@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::app::{App, EventSource, Ignored, Schedule};
+use crate::dynamic;
 use crate::error::Position;
 use crate::properties::{Owner, Properties};
 use crate::scope::Scope;
@@ -104,6 +105,7 @@ fn evaluate<'a>(scope: &Scope<'a>) -> Vec<Created<'a>> {
             _ => scope.inside(&resource.id, evaluate),
         };
         if let (Some(value), true) = (value, live) {
+            let value = dynamic::resolve(value, &scope.settings.ssm);
             created.push(Created { resource, value });
         }
     }

@@ -5,6 +5,7 @@ mod apis;
 mod authorization;
 mod code;
 mod config;
+mod dynamic;
 mod errors;
 mod guards;
 mod http_apis;
@@ -18,6 +19,7 @@ mod queues;
 mod repository;
 mod rules;
 mod schedules;
+mod schemas;
 mod syntax;
 
 use std::path::Path;
