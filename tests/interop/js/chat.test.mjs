@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Centrifuge } from 'centrifuge';
 import WebSocket from 'ws';
+import { checkDocument, checkFrames, RecordedSocket } from './frames.mjs';
 import { root, Stack } from './stack.mjs';
 
 const SECRET = 'not-so-secret';
@@ -20,7 +21,7 @@ after(async () => { assert.equal(await stack.stop(), 0, 'a clean end'); });
 /** A client that is connected, with the sockets that it opened. */
 async function connect(options = {}) {
   const sockets = [];
-  class Socket extends WebSocket {
+  class Socket extends RecordedSocket {
     constructor(...args) {
       super(...args);
       sockets.push(this);
@@ -156,7 +157,7 @@ test('a token says who the client is, and is refreshed before it ends', async ()
       tokens += 1;
       return token({ sub: 'alice', exp: now() + (tokens === 1 ? 2 : 600), info: { name: 'Alice' } });
     };
-    const alice = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket, getToken });
+    const alice = new Centrifuge(strict.addresses.websocket, { websocket: RecordedSocket, getToken });
     alice.connect();
     await alice.ready(10_000);
     const room = await subscribe(alice, 'room:tokens');
@@ -167,7 +168,7 @@ test('a token says who the client is, and is refreshed before it ends', async ()
     assert.deepEqual((await heard).info, { client: (await heard).info.client, user: 'alice', connInfo: { name: 'Alice' } });
     alice.disconnect();
 
-    const nobody = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket });
+    const nobody = new Centrifuge(strict.addresses.websocket, { websocket: RecordedSocket });
     const refused = new Promise((resolve) => nobody.once('disconnected', resolve));
     nobody.connect();
     assert.equal((await refused).code, 101);
@@ -186,7 +187,7 @@ test('tokens open channels, and subscribe their client', async () => {
   ]);
   try {
     const sockets = [];
-    class Socket extends WebSocket {
+    class Socket extends RecordedSocket {
       constructor(...args) {
         super(...args);
         sockets.push(this);
@@ -212,7 +213,7 @@ test('tokens open channels, and subscribe their client', async () => {
     await heardNext;
 
     // Server-side subscriptions recover as others do.
-    const bob = new Centrifuge(strict.addresses.websocket, { websocket: WebSocket, token: token({ sub: 'bob' }) });
+    const bob = new Centrifuge(strict.addresses.websocket, { websocket: RecordedSocket, token: token({ sub: 'bob' }) });
     bob.connect();
     await bob.ready(10_000);
     const away = new Promise((resolve) => alice.once('connecting', resolve));
@@ -247,7 +248,7 @@ test('tokens open channels, and subscribe their client', async () => {
 });
 
 test('a token where none is expected ends the client for good', async () => {
-  const client = new Centrifuge(stack.addresses.websocket, { websocket: WebSocket, token: 'eyJhbGciOiJub25lIn0.e30.' });
+  const client = new Centrifuge(stack.addresses.websocket, { websocket: RecordedSocket, token: 'eyJhbGciOiJub25lIn0.e30.' });
   const ended = new Promise((resolve) => client.once('disconnected', resolve));
   client.connect();
   const { code, reason } = await ended;
@@ -348,4 +349,16 @@ test('every event leaves an access log line and the function\'s wide event', asy
   assert.equal(counts['function CONNECT'], 1);
   assert.equal(counts['access MESSAGE'], counts['function MESSAGE']);
   assert.ok(!JSON.stringify(stack.lines).includes('nobody logs this'), 'payloads are not logged');
+});
+
+test('the protocol\'s document is one of AsyncAPI', () => {
+  checkDocument();
+});
+
+// The last test: it looks at what the others have sent and received.
+test('every frame of the library is as the protocol\'s document says', () => {
+  const { sent, received } = checkFrames();
+  const both = ['connect', 'history', 'presence', 'presence_stats', 'publish', 'refresh', 'sub_refresh', 'subscribe'];
+  assert.deepEqual(sent, [...both, 'rpc'].sort());
+  assert.deepEqual(received, [...both, 'disconnect', 'error', 'join', 'leave', 'pub'].sort());
 });

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from centrifuge import Client, PublicationContext, ReplyError, SubscriptionEventHandler
 
+from frames import Relay, check
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.environ.get("SWITCHBOARD", str(ROOT / "target/debug/switchboard"))
 
@@ -41,8 +43,8 @@ class Chat(unittest.IsolatedAsyncioTestCase):
         cls.process.stdout.close()
         assert cls.process.wait(timeout=20) == 0, "a clean end"
 
-    async def client(self):
-        client = Client(self.url, proxy=None)
+    async def client(self, url=None):
+        client = Client(url or self.url, proxy=None)
         self.addAsyncCleanup(client.disconnect)
         await client.connect()
         await client.ready(timeout=10)
@@ -81,6 +83,24 @@ class Chat(unittest.IsolatedAsyncioTestCase):
             await client.publish("nowhere:1", 1)
         self.assertEqual(refused.exception.code, 102)
         await client.publish("room:1", "and it goes on")
+
+    async def test_frames_are_as_the_protocols_document_says(self):
+        async with Relay(self.url) as relay:
+            alice, bob = await self.client(relay.url), await self.client(relay.url)
+            room, heard = await self.subscribe(alice, "room:frames")
+            await self.subscribe(bob, "room:frames")
+            await bob.publish("room:frames", {"text": "hi"})
+            await asyncio.wait_for(heard.get(), 10)
+            await room.presence()
+            await room.presence_stats()
+            await room.history(limit=10)
+            with self.assertRaises(ReplyError):
+                await bob.publish("nowhere:1", 1)
+            await alice.disconnect()
+            await bob.disconnect()
+        both = {"connect", "history", "presence", "presence_stats", "publish", "subscribe"}
+        self.assertEqual(check(relay.sent, "command"), both)
+        self.assertEqual(check(relay.received, "reply", "push"), both | {"error", "pub"})
 
 
 if __name__ == "__main__":
