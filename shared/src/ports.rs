@@ -13,7 +13,7 @@ use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::spread::Spread;
-use crate::model::{Connection, Member, Subscription};
+use crate::model::{Connection, Mark, Member, Subscription};
 
 /// The table did not answer as it should. The text is for the log, never for a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -188,6 +188,12 @@ pub trait CountDevices {
     fn devices(&self, user: &UserId, now_s: i64) -> impl Call<Result<usize, StoreError>>;
 }
 
+/// Finds a user's connections, strongly consistent. `dynamodb:Query`.
+pub trait ListDevices {
+    /// Those that have not expired at `now_s`.
+    fn connections(&self, user: &UserId, now_s: i64) -> impl Call<Result<Vec<ConnectionId>, StoreError>>;
+}
+
 /// Notes in a member's row which publications did not reach it; a row that is not there stays away.
 /// `dynamodb:UpdateItem`.
 pub trait NoteMissing {
@@ -314,6 +320,46 @@ pub trait TakeTicket {
     /// What it was issued for, to the first who asks; `None` when there is no such ticket, or it has
     /// expired at `now_s`. Whose answer is lost must get another ticket.
     fn take_ticket(&self, ticket: &Ticket, now_s: i64) -> impl Call<Result<Option<Pass>, StoreError>>;
+}
+
+/// Removes what a channel's history holds. `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
+pub trait RemoveHistory {
+    /// From now on nobody looks at what stands up to this offset. A channel without a head, or
+    /// one where more was removed before, stays as it is.
+    fn hide(&self, channel: &Channel, up_to: u64) -> impl Call<Result<(), StoreError>>;
+
+    /// Deletes an entry; one that is not there is deleted too.
+    fn delete_entry(&self, channel: &Channel, epoch: &str, offset: u64) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Remembers publications by the keys that their publishers gave them. `dynamodb:GetItem`,
+/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait RememberKey {
+    /// What is known of a key at `now_s`, strongly consistent.
+    fn remembered(
+        &self,
+        channel: &Channel,
+        key: &str,
+        now_s: i64,
+    ) -> impl Call<Result<Option<Mark>, StoreError>>;
+
+    /// Remembers it, unless it is known at `now_s`; gives what is known then.
+    fn remember(
+        &self,
+        channel: &Channel,
+        key: &str,
+        mark: &Mark,
+        now_s: i64,
+    ) -> impl Call<Result<Mark, StoreError>>;
+
+    /// Changes what is known, unless that is not `from` any more; gives what is known then.
+    fn change(
+        &self,
+        channel: &Channel,
+        key: &str,
+        from: &Mark,
+        to: &Mark,
+    ) -> impl Call<Result<Option<Mark>, StoreError>>;
 }
 
 /// What came of a callback. "Posted" means handed to the gateway, not received by the client.

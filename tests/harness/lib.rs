@@ -8,12 +8,14 @@
     reason = "a test that cannot go on ends here"
 )]
 
+mod http;
 mod logs;
 mod socket;
 mod stack;
 
 use std::path::{Path, PathBuf};
 
+pub use http::post;
 pub use logs::Logs;
 pub use socket::{Socket, close};
 pub use stack::{Options, Stack, programs};

@@ -95,9 +95,13 @@ impl Stack {
         let (app, settings) = options.load();
         let programs = programs(&app).await;
         let table = app.tables.first().map(|table| table.name.clone());
+        let http = match app.http_apis.is_empty() {
+            true => None,
+            false => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+        };
         let config = Config {
             websocket: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            http: None,
+            http,
             aws: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             settings,
             time_scale: options.time_scale,
@@ -124,6 +128,15 @@ impl Stack {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         self.running.endpoints().first().unwrap()
+    }
+
+    /// The address of the HTTP APIs.
+    ///
+    /// # Panics
+    /// When the template has none.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        self.running.http().unwrap()
     }
 
     /// A socket that is open.

@@ -270,6 +270,6 @@ fn the_protocols_document_refuses_what_is_none_of_it() {
     refused("command", r#"{"id":1,"publish":{"channel":"a b","data":1}}"#);
     refused("reply", r#"{"id":1,"error":{"code":99,"message":""}}"#);
     refused("reply", r#"{"id":1,"publish":{"offset":1}}"#);
-    refused("push", r#"{"push":{"channel":"a","pub":{"data":1}}}"#);
+    refused("push", r#"{"push":{"channel":"a","pub":{"offset":1}}}"#);
     refused("push", r#"{"push":{"disconnect":{"code":1,"reason":""}}}"#);
 }

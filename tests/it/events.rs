@@ -6,7 +6,7 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use harness::{Options, Socket, Stack, close, root};
 use serde_json::Value;
 use shared::lambda::EventType;
-use shared::lambda::event::Event;
+use shared::lambda::event::{Event, Input};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 fn fixture(name: &str) -> Value {

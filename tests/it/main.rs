@@ -27,6 +27,7 @@ mod quotas;
 mod readme;
 mod restarts;
 mod runtime_api;
+mod server_api;
 mod store;
 mod telemetry;
 mod tidy;

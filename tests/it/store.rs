@@ -9,17 +9,17 @@ use shared::ids::{ConnectionId, SubscriptionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
 use shared::model::spread::Spread;
-use shared::model::{Connection, Member, State, Subscription};
+use shared::model::{Connection, Mark, Member, State, Subscription};
 use shared::ports::{MAX_TOGETHER, OpenConnection, PutIndex, PutTicket, Refusal, Subscriptions, TakeTicket};
-use shared::service::frame::FrameStore;
+use shared::service::api::ApiStore;
 use shared::service::members::members;
 use shared::telemetry::Usage;
 
 const AT: i64 = 1_790_328_012_000;
 
 /// Everything that the service asks of a store.
-trait Store: FrameStore + OpenConnection + PutTicket + TakeTicket {}
-impl<T: FrameStore + OpenConnection + PutTicket + TakeTicket> Store for T {}
+trait Store: ApiStore + OpenConnection + PutTicket + TakeTicket {}
+impl<T: ApiStore + OpenConnection + PutTicket + TakeTicket> Store for T {}
 
 fn channel(name: &str) -> Channel {
     Channel::parse(name).unwrap()
@@ -47,6 +47,60 @@ async fn check(store: &impl Store) {
     a_place_is_filled_once(store).await;
     history_is_read_from_either_end(store).await;
     a_ticket_is_taken_once(store).await;
+    a_history_is_removed(store).await;
+    a_users_connections_are_found(store).await;
+    a_key_is_remembered_until_its_hour(store).await;
+}
+
+async fn a_history_is_removed(store: &impl Store) {
+    let channel = channel("log:removed");
+    assert_eq!(store.hide(&channel, 5).await, Ok(()), "there is no head");
+    assert_eq!(store.head(&channel).await, Ok(None));
+    let step = Step { by: 1, new_epoch: "e", now_ms: AT, ttl: AT / 1000 + 60 };
+    assert_eq!(store.advance(&channel, &step).await.unwrap().removed, 0);
+    for (up_to, removed) in [(1, 1), (7, 7), (3, 7)] {
+        store.hide(&channel, up_to).await.unwrap();
+        assert_eq!(store.head(&channel).await.unwrap().unwrap().removed, removed);
+    }
+    let entry = Entry { offset: 1, at: AT, kept: None };
+    assert_eq!(store.put_entry(&channel, "e", &entry, AT).await, Ok(true));
+    for _ in 0..2 {
+        store.delete_entry(&channel, "e", 1).await.unwrap();
+        assert_eq!(store.entries(&channel, "e", 1..=9, false).await, Ok(Page::default()));
+    }
+}
+
+async fn a_users_connections_are_found(store: &impl Store) {
+    let user = UserId::from("zoe");
+    assert_eq!(store.connections(&user, AT / 1000).await, Ok(vec![]));
+    for id in ["zoe-1==", "zoe-2=="] {
+        let connection = Connection::opened(id.into(), Some(user.clone()), AT);
+        store.put_device(&user, &connection).await.unwrap();
+    }
+    let both = vec!["zoe-1==".into(), "zoe-2==".into()];
+    assert_eq!(store.connections(&user, AT / 1000).await, Ok(both));
+    assert_eq!(store.connections(&user, AT / 1000 + 3 * 3600).await, Ok(vec![]));
+}
+
+async fn a_key_is_remembered_until_its_hour(store: &impl Store) {
+    let (to, now) = (channel("log:keys"), AT / 1000);
+    let mark = |owner: &str, offset| Mark::begun(owner.to_owned(), Some(("e".to_owned(), offset)), now);
+    let (one, other) = (mark("one", 1), mark("other", 2));
+    assert_eq!(store.remembered(&to, "k", now).await, Ok(None));
+    assert_eq!(store.change(&to, "k", &one, &other).await, Ok(None));
+    assert_eq!(store.remember(&to, "k", &one, now).await, Ok(one.clone()));
+    assert_eq!(store.remember(&to, "k", &other, now).await, Ok(one.clone()), "the first stays");
+    assert_eq!(store.remembered(&to, "k", now).await, Ok(Some(one.clone())));
+    assert_eq!(store.remembered(&channel("log:other"), "k", now).await, Ok(None), "a key is one channel's");
+    assert_eq!(store.change(&to, "k", &other, &mark("third", 3)).await, Ok(Some(one.clone())));
+    assert_eq!(store.change(&to, "k", &one, &other).await, Ok(Some(other.clone())));
+    let done = Mark { done: true, ..other.clone() };
+    assert_eq!(store.change(&to, "k", &other, &done).await, Ok(Some(done.clone())));
+    assert_eq!(store.remembered(&to, "k", done.expires_at - 1).await, Ok(Some(done.clone())));
+    assert_eq!(store.remembered(&to, "k", done.expires_at).await, Ok(None));
+    let late = Mark::begun("late".to_owned(), None, done.expires_at);
+    assert_eq!(store.remember(&to, "k", &late, done.expires_at).await, Ok(late.clone()));
+    assert_eq!(store.remembered(&to, "k", done.expires_at).await, Ok(Some(late)));
 }
 
 async fn a_row_lives_once(store: &impl Store) {
@@ -336,8 +390,9 @@ fn entry(offset: u64, data: Option<&str>) -> Entry {
     let kept = data.map(|data| Kept {
         data: data.to_owned(),
         user: offset.is_multiple_of(2).then(|| "alice".into()),
-        client: "p-E==".into(),
+        client: offset.is_multiple_of(2).then(|| "p-E==".into()),
         info: offset.is_multiple_of(2).then(|| r#"{"a":1}"#.to_owned()),
+        tags: (!offset.is_multiple_of(2)).then(|| r#"{"k":"v"}"#.to_owned()),
     });
     Entry { offset, at: AT + i64::try_from(offset).unwrap(), kept }
 }

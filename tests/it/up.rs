@@ -28,8 +28,8 @@ impl Up {
         Self::run(&mut switchboard(&[&Self::ARGUMENTS, more].concat()))
     }
 
-    pub(crate) const ARGUMENTS: [&str; 8] =
-        ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"];
+    pub(crate) const ARGUMENTS: [&str; 10] =
+        ["up", "--json", "--port", "0", "--http-port", "0", "--aws-port", "0", "--logs", "none"];
 
     pub(crate) fn run(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -90,7 +90,7 @@ async fn up_says_where_it_is_answers_and_stops_cleanly() {
         assert!(client.ask(r#"{"id":1,"connect":{}}"#).await.starts_with(r#"{"id":1,"connect":{"client":""#));
         let aws = up.text("aws").to_owned();
         if cfg!(target_os = "linux") {
-            assert_eq!(functions_of(&aws).len(), 3, "the functions run");
+            assert_eq!(functions_of(&aws).len(), 4, "the functions run");
         }
         let ended = std::thread::spawn(move || up.stop(signal));
         let close = client.closed().await;
@@ -131,7 +131,7 @@ fn functions_of(address: &str) -> Vec<String> {
 fn a_port_that_is_taken_is_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let error = failure(&["--port", &port, "--aws-port", "0"]);
+    let error = failure(&["--port", &port, "--http-port", "0", "--aws-port", "0"]);
     assert!(
         error.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}, the WebSocket API: ")),
         "{error}"
@@ -162,7 +162,7 @@ fn a_template_without_an_api_has_nothing_to_run() {
 
 #[test]
 fn no_cargo_is_one_sentence() {
-    let mut command = switchboard(&["--port", "0", "--aws-port", "0"]);
+    let mut command = switchboard(&["--port", "0", "--http-port", "0", "--aws-port", "0"]);
     let output = command.env("CARGO", "/no/such/cargo").env("PATH", "").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -171,7 +171,16 @@ fn no_cargo_is_one_sentence() {
 
 #[test]
 fn a_function_that_does_not_start_is_one_sentence() {
-    let error = failure(&["--port", "0", "--aws-port", "0", "--parameter", "Namespaces={\"room\":5}"]);
+    let error = failure(&[
+        "--port",
+        "0",
+        "--http-port",
+        "0",
+        "--aws-port",
+        "0",
+        "--parameter",
+        "Namespaces={\"room\":5}",
+    ]);
     assert!(error.contains("ConnectFunction") || error.contains("DefaultFunction"), "{error}");
     assert!(error.contains("does not start"), "{error}");
 }

@@ -4,6 +4,7 @@
 //! turns sees every order of their calls; one that is dropped there has crashed between two.
 
 mod index;
+mod server;
 mod ticket;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use crate::model::connection::MAX_SUBSCRIPTIONS;
 use crate::model::history::{Claim, Entry, Head, Page, Step};
 use crate::model::keys::{self, Key};
 use crate::model::spread::Spread;
-use crate::model::{self, Connection, Member, Subscription};
+use crate::model::{self, Connection, Mark, Member, Subscription};
 use crate::ports::{
     AddSubscriptions, AdvanceHead, CloseConnection, Conditional, DeleteConnection, GreetConnection,
     LeaseHead, OpenConnection, Post, PostToConnection, PutEntry, ReadConnection, ReadHead, ReadHistory,
@@ -60,6 +61,8 @@ struct State {
     fault: Option<StoreError>,
     /// Member rows whose reply is on its way, and until when.
     waiting: BTreeMap<Key, i64>,
+    /// What is remembered by channel and idempotency key.
+    marks: BTreeMap<(Channel, String), Mark>,
     /// Who delivers ordered channels.
     owners: BTreeMap<Channel, String>,
     /// Sockets that answer 410.

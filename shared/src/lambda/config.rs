@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::http::ApiKey;
 use crate::adapters::JwksUrl;
 use crate::auth::jwks::FetchKeys;
 use crate::auth::{TokenSettings, TokenVerifier};
@@ -31,6 +32,8 @@ pub struct Config {
     pub management: Option<String>,
     /// `USER_HASH_KEY`: without one, users are left out of the logs.
     pub user_hash: UserHash,
+    /// `API_KEY`, of the server API: without one, nobody may call it.
+    pub api_key: ApiKey,
     /// `NAMESPACES` (a JSON object), `ALLOW_ANONYMOUS`, `MAX_CONNECTIONS_PER_USER`, `MAX_COMMANDS_PER_SECOND`, `ALLOWED_ORIGINS` (with commas between
     /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_JWKS_URL`,
     /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
@@ -78,6 +81,7 @@ impl Config {
             management: set(MANAGEMENT).map(|url| endpoint(MANAGEMENT, url)).transpose()?,
             detailed_metrics: switch("DETAILED_METRICS", set)?,
             user_hash: UserHash::new(&set("USER_HASH_KEY").unwrap_or_default()),
+            api_key: ApiKey::new(set("API_KEY").as_deref()),
             settings: Settings {
                 tokens: tokens(set)?,
                 namespaces,

@@ -20,16 +20,19 @@ pub enum EventType {
     Message,
     /// `DISCONNECT`.
     Disconnect,
+    /// None of a WebSocket API: a request to an HTTP API.
+    Http,
 }
 
 impl EventType {
-    /// As API Gateway spells it.
+    /// As API Gateway spells it; of HTTP APIs it says nothing.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorize | Self::Connect => "CONNECT",
             Self::Message => "MESSAGE",
             Self::Disconnect => "DISCONNECT",
+            Self::Http => "HTTP",
         }
     }
 }
@@ -40,6 +43,9 @@ pub enum BadEvent {
     /// Not an event of a WebSocket API.
     #[error("this is not an event of a WebSocket API: {0}")]
     Shape(String),
+    /// Not an event of an HTTP API.
+    #[error("this is not an event of an HTTP API: {0}")]
+    Http(String),
     /// An event of another route.
     #[error("expected a {} event, got {got:?}", .expected.as_str())]
     Kind {
@@ -53,7 +59,19 @@ pub enum BadEvent {
     NoConnection,
 }
 
-/// One event, checked.
+/// What a function is invoked with.
+pub trait Input: Sized {
+    /// Checks an event.
+    ///
+    /// # Errors
+    /// [`BadEvent`] says what is wrong with it.
+    fn parse(event: Value, expected: EventType) -> Result<Self, BadEvent>;
+
+    /// What the telemetry says of it; the route is a dimension with `detailed` metrics only.
+    fn fields(&self, user_hash: &UserHash, detailed: bool) -> RequestFields;
+}
+
+/// One event of a WebSocket API, checked.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The connection.
@@ -74,18 +92,14 @@ pub struct Event {
     pub context: ApiGatewayWebsocketProxyRequestContext,
 }
 
-impl Event {
-    /// Checks an event.
-    ///
-    /// # Errors
-    /// [`BadEvent`] says what is wrong with it.
-    pub fn parse(event: Value, expected: EventType) -> Result<Self, BadEvent> {
+impl Input for Event {
+    fn parse(event: Value, expected: EventType) -> Result<Self, BadEvent> {
         let method_arn = event.get("methodArn").and_then(Value::as_str).map(str::to_owned);
         let event: ApiGatewayWebsocketProxyRequest =
             serde_json::from_value(event).map_err(|error| BadEvent::Shape(error.to_string()))?;
         let handshake = match expected {
             EventType::Authorize | EventType::Connect => Handshake::of(&event),
-            EventType::Message | EventType::Disconnect => Handshake::default(),
+            EventType::Message | EventType::Disconnect | EventType::Http => Handshake::default(),
         };
         let context = event.request_context;
         if context.event_type.as_deref() != Some(expected.as_str()) {
@@ -105,9 +119,7 @@ impl Event {
         })
     }
 
-    /// What the telemetry says of it; the route is a dimension with `detailed` metrics only.
-    #[must_use]
-    pub fn fields(&self, user_hash: &UserHash, detailed: bool) -> RequestFields {
+    fn fields(&self, user_hash: &UserHash, detailed: bool) -> RequestFields {
         let context = self.context.clone();
         RequestFields {
             api_dimension: context.apiid.clone().unwrap_or_else(unknown),
@@ -130,7 +142,7 @@ impl Event {
 }
 
 /// A dimension must have a value.
-fn unknown() -> String {
+pub(super) fn unknown() -> String {
     "unknown".to_owned()
 }
 

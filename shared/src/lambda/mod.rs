@@ -4,10 +4,12 @@ pub mod config;
 pub mod event;
 pub mod handlers;
 pub mod handshake;
+pub mod http;
 pub mod response;
 pub mod run;
 
 pub use config::Config;
 pub use event::EventType;
 pub use handlers::{authorize, connect, disconnect, frame};
-pub use run::{Error, Function, exit, run};
+pub use http::serve_api;
+pub use run::{Error, Function, exit, run, run_http};

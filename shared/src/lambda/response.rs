@@ -78,6 +78,13 @@ impl Response {
         Self::proxy(200, Some(body))
     }
 
+    /// 200 with JSON, to a request of an HTTP API.
+    #[must_use]
+    pub fn json(body: String) -> Self {
+        let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
+        Self::Proxy(Proxy { status_code: 200, headers, body: Some(body) })
+    }
+
     /// 200 to a handshake, with the subprotocol of those that were offered.
     #[must_use]
     pub fn accepted(protocol: Option<&str>) -> Self {

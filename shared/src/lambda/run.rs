@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::config::{Config, ConfigError, MANAGEMENT};
-use super::event::{Event, EventType, unknown_fields};
+use super::event::{Event, EventType, Input, unknown_fields};
+use super::http::{ApiKey, HttpRequest};
 use super::response::Response;
 use crate::adapters::{Callbacks, Table};
 use crate::clock::{Clock, SystemClock};
@@ -62,9 +63,9 @@ pub struct Function {
 
 /// What a handler is given: the event, and what there is to handle it.
 #[derive(Debug)]
-pub struct Invoked<'a> {
+pub struct Invoked<'a, E = Event> {
     /// The event.
-    pub event: &'a Event,
+    pub event: &'a E,
     /// What the operator decided.
     pub settings: &'a Settings,
     /// The hour.
@@ -74,7 +75,12 @@ pub struct Invoked<'a> {
     function: &'a Function,
 }
 
-impl Invoked<'_> {
+impl<E> Invoked<'_, E> {
+    /// The key of the server API.
+    pub(super) const fn api_key(&self) -> &ApiKey {
+        &self.function.config.api_key
+    }
+
     /// The user as logs may name it.
     #[must_use]
     pub fn hash(&self, user: Option<&UserId>) -> Option<String> {
@@ -156,6 +162,24 @@ pub async fn run<H>(function: &Function, events: EventType, handler: H) -> Resul
 where
     H: AsyncFn(&Invoked<'_>) -> Outcome,
 {
+    answer_all::<Event, H>(function, events, handler).await
+}
+
+/// Answers requests to an HTTP API until the environment ends.
+///
+/// # Errors
+/// [`Error::Runtime`].
+pub async fn run_http<H>(function: &Function, handler: H) -> Result<(), Error>
+where
+    H: AsyncFn(&Invoked<'_, HttpRequest>) -> Outcome,
+{
+    answer_all::<HttpRequest, H>(function, EventType::Http, handler).await
+}
+
+async fn answer_all<E: Input, H>(function: &Function, events: EventType, handler: H) -> Result<(), Error>
+where
+    H: AsyncFn(&Invoked<'_, E>) -> Outcome,
+{
     let mut init = Some(function.started.elapsed());
     let service = service_fn(|event: LambdaEvent<Value>| {
         let init = init.take();
@@ -165,7 +189,7 @@ where
 }
 
 /// One invocation: whatever happens in it, it leaves one line.
-async fn invoke<H>(
+async fn invoke<E: Input, H>(
     function: &Function,
     events: EventType,
     handler: &H,
@@ -173,11 +197,11 @@ async fn invoke<H>(
     init: Option<Duration>,
 ) -> Result<Response, Diagnostic>
 where
-    H: AsyncFn(&Invoked<'_>) -> Outcome,
+    H: AsyncFn(&Invoked<'_, E>) -> Outcome,
 {
     let began = Instant::now();
     let (payload, context) = event.into_parts();
-    let (request, result) = match Event::parse(payload, events) {
+    let (request, result) = match E::parse(payload, events) {
         Ok(event) => {
             let request = event.fields(&function.config.user_hash, function.config.detailed_metrics);
             let result =
@@ -205,14 +229,14 @@ where
 }
 
 /// Calls the handler; a panic becomes an error, which API Gateway tells the client of.
-async fn handle<H>(
+async fn handle<E, H>(
     function: &Function,
     handler: &H,
-    event: &Event,
+    event: &E,
     context: &Context,
 ) -> Result<Outcome, Diagnostic>
 where
-    H: AsyncFn(&Invoked<'_>) -> Outcome,
+    H: AsyncFn(&Invoked<'_, E>) -> Outcome,
 {
     let clock = &SystemClock;
     let invoked = Invoked {
@@ -277,7 +301,7 @@ impl Work {
             }
             EventType::Connect => Self::Connect(ConnectRecord { rejected: 1, ..ConnectRecord::default() }),
             EventType::Disconnect => Self::Disconnect(DisconnectRecord::default()),
-            EventType::Message => Self::Frame(FrameRecord::default()),
+            EventType::Message | EventType::Http => Self::Frame(FrameRecord::default()),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Head {
     pub delivered: Option<u64>,
     /// Until when somebody delivers it: milliseconds since the epoch.
     pub busy_until: Option<i64>,
+    /// Up to here a server has removed the history; 0 if it never did.
+    pub removed: u64,
 }
 
 /// Who wants to deliver an ordered channel.
@@ -80,10 +82,12 @@ pub struct Kept {
     pub data: String,
     /// Who published; `None` for an anonymous client.
     pub user: Option<UserId>,
-    /// By which connection.
-    pub client: ConnectionId,
+    /// By which connection; `None` when a server did.
+    pub client: Option<ConnectionId>,
     /// What its token says of it, as JSON.
     pub info: Option<String>,
+    /// A server's own notes: a JSON object of texts.
+    pub tags: Option<String>,
 }
 
 /// Some entries in a row.

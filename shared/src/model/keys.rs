@@ -146,6 +146,12 @@ pub fn offset(offset: u64) -> String {
     format!("{offset:020}")
 }
 
+/// The row that remembers a publication by the key that its publisher gave it.
+#[must_use]
+pub fn mark(channel: &Channel, key: &str) -> Key {
+    Key { partition: format!("I#{channel}#{key}"), sort: "I".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

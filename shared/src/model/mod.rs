@@ -9,8 +9,9 @@
 //! | spread of a channel | `M#<channel>#000` | `!` | `n` how many shards its members are in; only where that is not one |
 //! | user's device | `U#<user>` | `<connection>` | `at`, `x` |
 //! | an open connection by its time | `T#<ten minutes since the epoch>#<part>` | `<connection>` | `at` connect time (ms) |
-//! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms); in an ordered channel `wm` up to where it was delivered, and who does it: `own` until `lx` (ms) |
-//! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `t` (ms); or `void` and `t` |
+//! | head of a channel | `R#<channel>` | `H` | `seq` last offset, `ep` epoch, `t` when it moved (ms); in an ordered channel `wm` up to where it was delivered, and who does it: `own` until `lx` (ms); `min` up to where a server has removed the history |
+//! | publication | `H#<channel>#<epoch>` | `<offset, 20 digits>` | `d` data, `u`, `c` connection and `i` of the publisher, `tg` a server's tags, `t` (ms); or `void` and `t` |
+//! | idempotency key of a publication | `I#<channel>#<key>` | `I` | `own` the request that publishes, `seq` and `ep` its place if it has one, `ok` it was handed out |
 //!
 //! Every row that expires has `ttl`. The connection row is the authority: it says which members
 //! and devices should exist. `x` (seconds) is the hour after which they count as gone, whether
@@ -19,8 +20,10 @@
 pub mod connection;
 pub mod history;
 pub mod keys;
+pub mod mark;
 pub mod opened;
 pub mod spread;
 
 pub use connection::{Connection, Rate, State, Subscription};
 pub use keys::Member;
+pub use mark::Mark;

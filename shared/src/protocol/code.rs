@@ -117,6 +117,8 @@ impl DisconnectCode {
     /// It is not sure that the client has what it was promised: the client library connects again
     /// and recovers.
     pub const INSUFFICIENT_STATE: Self = Self { code: 3010, reason: "insufficient state" };
+    /// A server has asked for it: the client is to stay away.
+    pub const FORCED: Self = Self { code: 3503, reason: "force disconnect" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
 }
@@ -132,6 +134,8 @@ pub struct UnsubscribeCode {
 }
 
 impl UnsubscribeCode {
+    /// A server has asked for it.
+    pub const SERVER: Self = Self { code: 2000, reason: "server unsubscribe" };
     /// The subscription's token has expired and was not refreshed: the client library subscribes
     /// again with another.
     pub const EXPIRED: Self = Self { code: 2501, reason: "subscription expired" };

@@ -199,7 +199,7 @@ const fn members<'a>(envelope: &Envelope<'a>) -> [(&'static str, Option<&'a RawV
 }
 
 /// How many levels of objects and arrays valid JSON has.
-fn depth(json: &str) -> usize {
+pub(super) fn depth(json: &str) -> usize {
     let (mut level, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {
         match byte {
@@ -219,7 +219,7 @@ fn depth(json: &str) -> usize {
 
 /// Where and in what way JSON is wrong, without the client's own text: the parser's words may
 /// quote it, and payloads are never logged.
-fn describe(error: &serde_json::Error) -> String {
+pub(super) fn describe(error: &serde_json::Error) -> String {
     let fault = match error.classify() {
         Category::Syntax => "not JSON",
         Category::Data => "not of the right type",

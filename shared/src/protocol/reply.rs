@@ -258,8 +258,47 @@ pub enum Push<'a> {
     /// The client shall close.
     Disconnect {
         /// Why.
-        disconnect: DisconnectCode,
+        disconnect: Reason<'a>,
     },
+    /// The client is subscribed without having asked.
+    Subscribe {
+        /// The channel's name.
+        channel: &'a str,
+        /// From where.
+        subscribe: Subscribed<'a>,
+    },
+}
+
+/// Why a client shall close, in numbers and words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Reason<'a> {
+    /// The protocol's number; see [`DisconnectCode`].
+    pub code: u32,
+    /// The words that go to the client.
+    pub reason: &'a str,
+}
+
+impl From<DisconnectCode> for Reason<'static> {
+    fn from(DisconnectCode { code, reason }: DisconnectCode) -> Self {
+        Self { code, reason }
+    }
+}
+
+/// A subscription that the client has not asked for.
+#[derive(Debug, Serialize)]
+pub struct Subscribed<'a> {
+    /// The client may ask for what it has missed when it comes back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recoverable: bool,
+    /// There is a position.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub positioned: bool,
+    /// The position: publications above it arrive from now on.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Place>,
+    /// What the server tells the client with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'a RawValue>,
 }
 
 /// A change of a channel's members.
@@ -287,8 +326,12 @@ pub struct Publication<'a> {
     pub offset: Option<u64>,
     /// The publisher's JSON, as it came.
     pub data: &'a RawValue,
-    /// Who published.
-    pub info: ClientInfo<'a>,
+    /// Who published; nobody when a server did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info: Option<ClientInfo<'a>>,
+    /// A server's own notes to it: a JSON object of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<&'a RawValue>,
 }
 
 /// A client, as others see it.

@@ -97,12 +97,27 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     ) -> Result<Wanted, Failure> {
         let Session { request, connection, .. } = session;
         self.admit(connection, command)?;
-        self.note_namespace(command, record);
+        self.note_namespace(command.channel(), record);
         let Method::Subscribe(command) = command else {
             return Err(Failure::command(ErrorCode::MethodNotFound, "this is no subscribe"));
         };
         let id = SubscriptionId::from(format!("{}.{position}", request.message));
         wanted(self.settings, connection, command, id, self.clock.now_s()).await
+    }
+
+    /// Makes one subscription, with a position where it is to have one.
+    pub(super) async fn enter(
+        &self,
+        session: &mut Session<'_, C>,
+        wanted: Wanted,
+        record: &mut FrameRecord,
+    ) -> Result<SubscribeResult, Failure> {
+        let now_s = self.clock.now_s();
+        match subscribe(self.store, &mut session.connection, vec![wanted], now_s).await.pop() {
+            Some(entered) => self.begin(session, entered?, record).await,
+            // There is one for each that was wanted.
+            None => Ok(SubscribeResult::default()),
+        }
     }
 
     /// Gives a subscription that is made a position, where it is to have one.

@@ -16,7 +16,7 @@ use crate::ports::{
 };
 use crate::protocol::codec::{Refused, decode, encode, encode_push};
 use crate::protocol::command::Publish;
-use crate::protocol::reply::Empty;
+use crate::protocol::reply::{Empty, Place, Reason};
 use crate::protocol::{Command, DisconnectCode, ErrorCode, Method, Push, Reply, ReplyBody};
 use crate::telemetry::FrameRecord;
 
@@ -28,7 +28,7 @@ use super::members::members;
 use super::order::Goal;
 use super::outbox::{NOTHING, Outbox};
 use super::presence::{presence, presence_stats};
-use super::publish::accept;
+use super::publish::{Accepted, accept};
 use super::recover::{Promise, catch_up};
 use super::subscribe::{sub_refresh, unsubscribe};
 use super::{Failure, Settings};
@@ -272,7 +272,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     }
 
     /// Sends the replies to subscribes with a position, and what came while they were made.
-    async fn keep_promises(
+    pub(super) async fn keep_promises(
         &self,
         session: &mut Session<'_, C>,
         record: &mut FrameRecord,
@@ -302,7 +302,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         let Session { request, connection, .. } = session;
         let command = command.map_err(|refused| Failure::Command(refused.code, refused.cause))?;
         self.admit(connection, &command.method)?;
-        self.note_namespace(&command.method, record);
+        self.note_namespace(command.method.channel(), record);
         match command.method {
             Method::Connect(command) => {
                 let result = self.connect(session, position, &command, record).await?;
@@ -354,16 +354,29 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         record: &mut FrameRecord,
     ) -> Result<ReplyBody, Failure> {
         let accepted = accept(self.settings, publisher, command)?;
-        let (channel, message) = (&accepted.channel, request.message.as_str());
+        let message = request.message.as_str();
         // The head moves before the members are read: whoever subscribes meanwhile either has a
         // position below this publication or is among them.
         let place = match accepted.retention {
             Some(retention) => {
-                let track = Track { channel, retention, message, clock: self.clock };
+                let track = Track { channel: &accepted.channel, retention, message, clock: self.clock };
                 Some(track.append(self.store, accepted.kept()).await?)
             }
             None => None,
         };
+        self.hand_out(request, &accepted, place, record).await?;
+        Ok(ReplyBody::Publish(Empty {}))
+    }
+
+    /// Sends a publication that has its place to the members, or sees that others do.
+    pub(super) async fn hand_out(
+        &self,
+        request: &Request,
+        accepted: &Accepted<'_>,
+        place: Option<Place>,
+        record: &mut FrameRecord,
+    ) -> Result<(), StoreError> {
+        let (channel, message) = (&accepted.channel, request.message.as_str());
         let mut callbacks = match (&place, accepted.retention) {
             (Some(place), Some(retention)) if accepted.ordered => {
                 let track = Track { channel, retention, message, clock: self.clock };
@@ -383,7 +396,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         let took = self.clock.now_ms().saturating_sub(request.received_at);
         callbacks.delivery = Some(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
         record.callbacks.get_or_insert_default().add(&callbacks);
-        Ok(ReplyBody::Publish(Empty {}))
+        Ok(())
     }
 
     pub(super) const fn fanout(&self, request: &Request) -> Fanout<'_, S, C> {
@@ -393,7 +406,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     }
 
     /// Tells others that the client has joined or left channels.
-    async fn announce(&self, session: &mut Session<'_, C>, record: &mut FrameRecord) {
+    pub(super) async fn announce(&self, session: &mut Session<'_, C>, record: &mut FrameRecord) {
         let fanout = self.fanout(session.request);
         for (channel, change) in session.changes.drain(..) {
             let (mut told, ended) = fanout.announce(&channel, &session.connection, change).await;
@@ -405,7 +418,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
     }
 
     /// Tells the client to go away, forgets it and closes its socket.
-    async fn kick(
+    pub(super) async fn kick(
         &self,
         request: &Request,
         code: DisconnectCode,
@@ -415,8 +428,14 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         record.command_errors += u64::from(code.is_final());
         record.error_code.get_or_insert_with(|| code.code.to_string());
         record.error.get_or_insert_with(|| cause.to_owned());
+        self.send_away(request, code.into(), record).await;
+        NOTHING.to_owned()
+    }
+
+    /// Tells the request's client to go away, forgets it and closes its socket.
+    pub(super) async fn send_away(&self, request: &Request, why: Reason<'_>, record: &mut FrameRecord) {
         let id = &request.connection;
-        let push = encode_push(&Push::Disconnect { disconnect: code }).into();
+        let push = encode_push(&Push::Disconnect { disconnect: why }).into();
         if let Post::Failed(cause) = self.callbacks.post(id, push, KICK_WITHIN).await {
             tracing::warn!(cause, "the client could not be told");
         }
@@ -428,12 +447,11 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         if let Post::Failed(cause) = self.callbacks.delete(id).await {
             tracing::warn!(cause, "the connection could not be closed");
         }
-        NOTHING.to_owned()
     }
 
     /// Only a configured namespace is noted: its name is the operator's, not the client's.
-    pub(super) fn note_namespace(&self, command: &Method, record: &mut FrameRecord) {
-        let Some(channel) = command.channel().and_then(crate::channel::Channel::parse) else { return };
+    pub(super) fn note_namespace(&self, channel: Option<&str>, record: &mut FrameRecord) {
+        let Some(channel) = channel.and_then(Channel::parse) else { return };
         if record.channel_namespace.is_none() && self.settings.namespaces.of(&channel).is_some() {
             record.channel_namespace = Some(channel.namespace().to_owned());
         }
@@ -445,7 +463,7 @@ fn is_subscribe(command: &Result<Command, Refused>) -> bool {
 }
 
 /// A client that may have missed something has to connect again.
-fn ended(failure: Failure, record: &mut FrameRecord) -> Ended {
+pub(super) fn ended(failure: Failure, record: &mut FrameRecord) -> Ended {
     match failure {
         Failure::Connection(code, cause) => (code, cause),
         Failure::Command(_, cause) => (DisconnectCode::INSUFFICIENT_STATE, cause),
@@ -473,7 +491,7 @@ fn refuse_all(commands: &[Result<Command, Refused>], error: impl Fn(u32) -> Repl
 }
 
 /// Notes that the table failed, and gives what a client is told.
-fn note_store_error(record: &mut FrameRecord, error: &StoreError) -> ErrorCode {
+pub(super) fn note_store_error(record: &mut FrameRecord, error: &StoreError) -> ErrorCode {
     let code = match error {
         StoreError::Throttled(_) => ErrorCode::TooManyRequests,
         StoreError::Failed(_) => ErrorCode::Internal,
@@ -483,7 +501,7 @@ fn note_store_error(record: &mut FrameRecord, error: &StoreError) -> ErrorCode {
     code
 }
 
-fn note_error(record: &mut FrameRecord, code: ErrorCode, cause: &str) {
+pub(super) fn note_error(record: &mut FrameRecord, code: ErrorCode, cause: &str) {
     record.error_code.get_or_insert_with(|| code.number().to_string());
     record.error.get_or_insert_with(|| cause.to_owned());
 }

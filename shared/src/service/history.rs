@@ -84,6 +84,30 @@ impl Track<'_> {
         Err(StoreError::Failed(format!("readers have closed {APPEND_ATTEMPTS} offsets of one publication")))
     }
 
+    /// Takes the next place for a publication that is to be put there by [`Self::fill`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reserve(&self, store: &impl AdvanceHead) -> Result<Place, StoreError> {
+        let head = self.advance(store, 1).await?;
+        Ok(Place { epoch: head.epoch, offset: head.offset })
+    }
+
+    /// Puts a publication at a place, or closes the place without one. Gives whether it is so:
+    /// the other may have been done before, and then stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fill(
+        &self,
+        store: &impl PutEntry,
+        place: &Place,
+        kept: Option<Kept>,
+    ) -> Result<bool, StoreError> {
+        let entry = Entry { offset: place.offset, at: self.clock.now_ms(), kept };
+        store.put_entry(self.channel, &place.epoch, &entry, entry.ttl(self.retention)).await
+    }
+
     /// The head, which begins if there is none: a client needs an epoch to come back with.
     ///
     /// # Errors
@@ -171,7 +195,8 @@ impl Track<'_> {
 
     /// The last offset before those that are kept.
     const fn oldest(&self, head: &Head) -> u64 {
-        head.offset.saturating_sub(self.retention.size)
+        let before_size = head.offset.saturating_sub(self.retention.size);
+        if head.removed > before_size { head.removed } else { before_size }
     }
 
     async fn advance(&self, store: &impl AdvanceHead, by: u64) -> Result<Head, StoreError> {
@@ -254,15 +279,24 @@ pub async fn history(
     (message, clock): (&str, &dyn Clock),
 ) -> Result<HistoryResult, Failure> {
     let (channel, namespace) = channel(&command.channel, settings)?;
-    let Some(retention) = namespace.retention() else {
-        return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no history"));
-    };
+    let retention = namespace.retention().ok_or_else(no_history)?;
     let subscribed = connection.subscriptions.contains_key(&channel);
     let allowed = subscribed && namespace.allow_history_for_subscriber;
     if !(allowed || connection.caps.allow(&channel, Capability::History)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow history"));
     }
-    let track = Track { channel: &channel, retention, message, clock };
+    look(store, &Track { channel: &channel, retention, message, clock }, command).await
+}
+
+/// What is kept of a channel, for whoever may see it.
+///
+/// # Errors
+/// As [`history`].
+pub(super) async fn look(
+    store: &(impl AdvanceHead + ReadHead + PutEntry + ReadHistory),
+    track: &Track<'_>,
+    command: &History,
+) -> Result<HistoryResult, Failure> {
     let head = track.head(store).await?;
     if command.since.as_ref().is_some_and(|since| since.epoch != head.epoch) {
         return Err(unrecoverable());
@@ -287,22 +321,28 @@ pub async fn history(
 
 /// An entry as clients get it; nothing for a closed place.
 #[must_use]
-pub fn publication(entry: &Entry) -> Option<Box<RawValue>> {
+pub fn publication<'a>(entry: &'a Entry) -> Option<Box<RawValue>> {
     let kept = entry.kept.as_ref()?;
-    let info = ClientInfo {
-        user: kept.user.as_ref().map_or("", |user| user.as_str()),
-        client: kept.client.as_str(),
-        conn_info: kept.info.as_deref().and_then(|info| serde_json::from_str(info).ok()),
-    };
     // What is in the row was JSON when it was published.
-    let data = serde_json::from_str(&kept.data).ok()?;
-    Some(encode_publication(&Publication { offset: Some(entry.offset), data, info }))
+    let json = |text: &'a str| serde_json::from_str(text).ok();
+    let info = kept.client.as_ref().map(|client| ClientInfo {
+        user: kept.user.as_ref().map_or("", |user| user.as_str()),
+        client: client.as_str(),
+        conn_info: kept.info.as_deref().and_then(json),
+    });
+    let (data, tags) = (json(&kept.data)?, kept.tags.as_deref().and_then(json));
+    Some(encode_publication(&Publication { offset: Some(entry.offset), data, info, tags }))
 }
 
 /// An epoch that no other sequence has: message ids are unique, and so is a second in the life of
 /// a gateway that begins them again.
 fn epoch(now_s: i64, message: &str) -> String {
     format!("{now_s:x}.{}", message.trim_end_matches('='))
+}
+
+/// The failure of a namespace that keeps nothing.
+pub(super) fn no_history() -> Failure {
+    Failure::command(ErrorCode::NotAvailable, "the namespace has no history")
 }
 
 fn unrecoverable() -> Failure {

@@ -9,6 +9,7 @@
 //! - **C**: every index row has its hour, which a token's expiry brings forward and a refresh
 //!   puts back; readers leave out what has expired.
 
+pub mod api;
 pub mod connect;
 pub mod deliver;
 pub mod enter;
@@ -33,6 +34,7 @@ use crate::model::Rate;
 use crate::ports::StoreError;
 use crate::protocol::{DisconnectCode, ErrorCode};
 
+pub use api::api;
 pub use connect::connect;
 pub use forget::forget;
 pub use frame::frame;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use crate::auth::caps::Capability;
+use crate::channel::{Channel, Namespace};
 use crate::model::{Connection, Member};
 use crate::ports::{ListMembers, SpreadMembers};
 use crate::protocol::ErrorCode;
@@ -29,9 +30,13 @@ pub async fn presence(
     name: &str,
     now_s: i64,
 ) -> Result<PresenceResult, Failure> {
-    let members = present_members(store, settings, connection, name, now_s).await?;
-    if members.len() > MAX_LISTED {
-        let cause = format!("{} members, at most {MAX_LISTED} are listed", members.len());
+    listed(present_members(store, settings, connection, name, now_s).await?, MAX_LISTED)
+}
+
+/// The members, if they are no more than `most`.
+pub(super) fn listed(members: Vec<Member>, most: usize) -> Result<PresenceResult, Failure> {
+    if members.len() > most {
+        let cause = format!("{} members, at most {most} are listed", members.len());
         return Err(Failure::command(ErrorCode::NotAvailable, cause));
     }
     let present = members.into_iter().map(|member| (member.connection.to_string(), present(member)));
@@ -49,9 +54,22 @@ pub async fn presence_stats(
     name: &str,
     now_s: i64,
 ) -> Result<PresenceStatsResult, Failure> {
-    let members = present_members(store, settings, connection, name, now_s).await?;
+    Ok(counted(&present_members(store, settings, connection, name, now_s).await?))
+}
+
+/// How many the members are.
+pub(super) fn counted(members: &[Member]) -> PresenceStatsResult {
     let users: BTreeSet<_> = members.iter().map(|member| member.user.as_ref()).collect();
-    Ok(PresenceStatsResult { num_clients: members.len(), num_users: users.len() })
+    PresenceStatsResult { num_clients: members.len(), num_users: users.len() }
+}
+
+/// The channel, if it can be asked who is subscribed to it.
+pub(super) fn watched(name: &str, settings: &Settings) -> Result<(Channel, Namespace), Failure> {
+    let (channel, namespace) = channel(name, settings)?;
+    if !namespace.presence {
+        return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no presence"));
+    }
+    Ok((channel, namespace))
 }
 
 async fn present_members(
@@ -61,10 +79,7 @@ async fn present_members(
     name: &str,
     now_s: i64,
 ) -> Result<Vec<Member>, Failure> {
-    let (channel, namespace) = channel(name, settings)?;
-    if !namespace.presence {
-        return Err(Failure::command(ErrorCode::NotAvailable, "the namespace has no presence"));
-    }
+    let (channel, namespace) = watched(name, settings)?;
     let subscribed = connection.subscriptions.contains_key(&channel);
     let allowed = subscribed && namespace.allow_presence_for_subscriber;
     if !(allowed || connection.caps.allow(&channel, Capability::Presence)) {

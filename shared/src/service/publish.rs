@@ -10,6 +10,7 @@ use crate::model::history::Kept;
 use crate::protocol::codec::encode_push;
 use crate::protocol::command::Publish;
 use crate::protocol::reply::{ClientInfo, Publication};
+use crate::protocol::server;
 use crate::protocol::{ErrorCode, Push};
 
 use super::{Failure, Settings, subscribe};
@@ -30,24 +31,28 @@ pub struct Accepted<'a> {
     pub retention: Option<Retention>,
     /// Whether it has to come in order.
     pub ordered: bool,
-    publisher: &'a Connection,
+    /// `None` for a server.
+    publisher: Option<&'a Connection>,
     data: &'a RawValue,
+    tags: Option<&'a RawValue>,
 }
 
 impl Accepted<'_> {
     /// The frame that every member gets.
     #[must_use]
     pub fn frame(&self, offset: Option<u64>) -> Bytes {
-        let info = ClientInfo::of(self.publisher);
-        let publication = Publication { offset, data: self.data, info };
+        let info = self.publisher.map(ClientInfo::of);
+        let publication = Publication { offset, data: self.data, info, tags: self.tags };
         encode_push(&Push::Publication { channel: self.channel.as_str(), publication }).into()
     }
 
     /// What the history keeps.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        let Connection { id, user, info, .. } = self.publisher.clone();
-        Kept { data: self.data.get().to_owned(), user, client: id, info }
+        let publisher = self.publisher.cloned();
+        let (user, info) = publisher.as_ref().map(|p| (p.user.clone(), p.info.clone())).unwrap_or_default();
+        let tags = self.tags.map(|tags| tags.get().to_owned());
+        Kept { data: self.data.get().to_owned(), user, client: publisher.map(|p| p.id), info, tags }
     }
 
     /// Bytes of the publisher's data.
@@ -74,11 +79,39 @@ pub fn accept<'a>(
     if !(allowed || publisher.caps.allow(&channel, Capability::Publish)) {
         return Err(Failure::command(ErrorCode::PermissionDenied, "the namespace does not allow publishing"));
     }
-    let Some(data) = command.data.as_deref() else {
+    sized(channel, &namespace, Some(publisher), (command.data.as_deref(), None))
+}
+
+/// Checks a publication of a server, which may publish to every channel whose namespace is
+/// configured.
+///
+/// # Errors
+/// As [`accept`], but for the permission.
+pub fn accept_of_server<'a>(
+    settings: &Settings,
+    name: &str,
+    what: &'a server::Payload,
+) -> Result<Accepted<'a>, Failure> {
+    let (channel, namespace) = subscribe::channel(name, settings)?;
+    let mut accepted = sized(channel, &namespace, None, (what.data.as_deref(), what.tags.as_deref()))?;
+    if what.skip_history {
+        (accepted.retention, accepted.ordered) = (None, false);
+    }
+    Ok(accepted)
+}
+
+/// A publication that has data and fits a frame.
+fn sized<'a>(
+    channel: Channel,
+    namespace: &Namespace,
+    publisher: Option<&'a Connection>,
+    (data, tags): (Option<&'a RawValue>, Option<&'a RawValue>),
+) -> Result<Accepted<'a>, Failure> {
+    let Some(data) = data else {
         return Err(Failure::command(ErrorCode::BadRequest, "a publication needs data"));
     };
-    let Namespace { ordered, .. } = namespace;
-    let accepted = Accepted { channel, retention: namespace.retention(), ordered, publisher, data };
+    let (retention, ordered) = (namespace.retention(), namespace.ordered);
+    let accepted = Accepted { channel, retention, ordered, publisher, data, tags };
     let (offset, room) = accepted.retention.map_or((None, 0), |_| (Some(u64::MAX), REPLY_ROOM));
     let (bytes, most) = (accepted.frame(offset).len(), MAX_FRAME - room);
     if bytes > most {

@@ -56,7 +56,7 @@ pub struct RequestFields {
     /// The selected route.
     #[metrics(name = "routeKey")]
     pub route_key: Option<String>,
-    /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `HTTP` for the server API.
     #[metrics(name = "eventType")]
     pub event_type: Option<String>,
     /// The connection.
@@ -137,7 +137,7 @@ pub enum Work {
     Connect(#[metrics(flatten)] ConnectRecord),
     /// `$disconnect`.
     Disconnect(#[metrics(flatten)] DisconnectRecord),
-    /// `$default`.
+    /// `$default`, and the server API.
     Frame(#[metrics(flatten)] FrameRecord),
 }
 
@@ -192,7 +192,7 @@ pub struct DisconnectRecord {
     pub callbacks: Option<CallbackRecord>,
 }
 
-/// What `$default` did with one frame.
+/// What `$default` did with one frame, or the server API with one request.
 #[metrics(subfield_owned)]
 #[derive(Debug, Clone, Default)]
 pub struct FrameRecord {

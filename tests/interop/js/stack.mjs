@@ -13,7 +13,7 @@ export class Stack {
   /** Starts the repository's own template; `options` are further arguments of `up`. */
   static async start(options = []) {
     const stack = new Stack();
-    stack.process = spawn(program, ['up', '--json', '--port', '0', '--aws-port', '0', ...options], {
+    stack.process = spawn(program, ['up', '--json', '--port', '0', '--http-port', '0', '--aws-port', '0', ...options], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -31,7 +31,7 @@ class Heard(SubscriptionEventHandler):
 class Chat(unittest.IsolatedAsyncioTestCase):
     @classmethod
     def setUpClass(cls):
-        options = ["up", "--json", "--port", "0", "--aws-port", "0", "--logs", "none"]
+        options = ["up", "--json", "--port", "0", "--http-port", "0", "--aws-port", "0", "--logs", "none"]
         cls.process = subprocess.Popen([PROGRAM, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         line = cls.process.stdout.readline()
         assert line, "it did not come up"

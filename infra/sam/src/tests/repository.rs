@@ -51,6 +51,11 @@ fn check(environment: &str, anonymous: &str, namespaces: &str) {
     assert_eq!(default["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], endpoint);
     let ignored: Vec<_> = app.ignored.iter().map(|ignored| ignored.logical_id.as_str()).collect();
     assert_eq!(ignored, if environment == "local" { vec![] } else { vec!["OverviewDashboard"] });
+    let server = &app.http_apis[0].routes["POST /api/{method}"];
+    assert_eq!(server.integration.target, Target::Function("ApiFunction".to_owned()));
+    let api = &app.functions["ApiFunction"].environment;
+    assert_eq!(api["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], endpoint);
+    assert_eq!(api["API_KEY"].is_empty(), environment != "local", "no key is known to others");
 }
 
 #[test]
@@ -71,7 +76,7 @@ fn the_deployed_environments_are_strict() {
 #[test]
 fn every_function_is_a_package_that_cargo_builds() {
     let app = app("local");
-    assert_eq!(app.functions.len(), 3);
+    assert_eq!(app.functions.len(), 4);
     for function in app.functions.values() {
         let Code::Cargo { package, binary } = &function.code else { panic!("{:?}", function.code) };
         let name = package.file_name().and_then(|name| name.to_str());

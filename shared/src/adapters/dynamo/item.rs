@@ -11,7 +11,7 @@ use crate::ids::{ConnectionId, UserId};
 use crate::model::history::{Entry, Head, Kept};
 use crate::model::keys::{self, Key, PARTITION, SORT};
 use crate::model::spread::Spread;
-use crate::model::{Connection, Member, State, Subscription};
+use crate::model::{Connection, Mark, Member, State, Subscription};
 
 /// An item, by attribute.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -50,6 +50,10 @@ pub(super) const WAITS: &str = "w";
 pub(super) const DELIVERED: &str = "wm";
 /// The attribute of until when a connection's commands have used up their rate.
 pub(super) const RATE: &str = "rate";
+/// The attribute of the offset up to which a server has removed the history.
+pub(super) const REMOVED: &str = "min";
+/// The attribute that says that a remembered publication was handed out.
+pub(super) const HANDED_OUT: &str = "ok";
 /// The attribute of who delivers it.
 pub(super) const OWNER: &str = "own";
 /// The attribute of until when.
@@ -59,6 +63,7 @@ pub(super) const AT: &str = "t";
 /// The attribute that says that a reader has closed the place.
 pub(super) const VOID: &str = "void";
 const DATA: &str = "d";
+const TAGS: &str = "tg";
 const CLIENT: &str = "c";
 const CONNECTED_AT: &str = "at";
 
@@ -235,6 +240,7 @@ pub(super) fn to_head(row: &Item) -> Option<Head> {
         moved_at: row.get(AT)?.as_n().ok()?.parse().ok()?,
         delivered: row.get(DELIVERED).and_then(|value| value.as_n().ok()?.parse().ok()),
         busy_until: row.get(BUSY_UNTIL).and_then(|value| value.as_n().ok()?.parse().ok()),
+        removed: row.get(REMOVED).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default(),
     })
 }
 
@@ -247,8 +253,9 @@ pub(super) fn entry(partition: String, entry: &Entry, ttl: i64) -> Item {
         Some(kept) => {
             insert_text(&mut row, DATA, Some(&kept.data));
             insert_text(&mut row, USER, kept.user.as_ref());
-            insert_text(&mut row, CLIENT, Some(&kept.client));
+            insert_text(&mut row, CLIENT, kept.client.as_ref());
             insert_text(&mut row, INFO, kept.info.as_ref());
+            insert_text(&mut row, TAGS, kept.tags.as_ref());
         }
         None => drop(row.insert(VOID.to_owned(), AttributeValue::Bool(true))),
     }
@@ -262,14 +269,42 @@ pub(super) fn to_entry(row: &Item) -> Option<Entry> {
         Some(Kept {
             data: text(DATA)?.clone(),
             user: text(USER).map(|user| UserId::from(user.as_str())),
-            client: text(CLIENT)?.as_str().into(),
+            client: text(CLIENT).map(|client| client.as_str().into()),
             info: text(INFO).cloned(),
+            tags: text(TAGS).cloned(),
         })
     };
     Some(Entry {
         offset: text(SORT)?.parse().ok()?,
         at: row.get(AT)?.as_n().ok()?.parse().ok()?,
         kept: if row.contains_key(VOID) { None } else { Some(kept()?) },
+    })
+}
+
+/// The row of an idempotency key.
+pub(super) fn mark(at: Key, mark: &Mark) -> Item {
+    let mut row = key(at);
+    row.insert(OWNER.to_owned(), AttributeValue::S(mark.owner.clone()));
+    row.insert(TTL.to_owned(), number(mark.expires_at));
+    if let Some((epoch, offset)) = &mark.place {
+        row.insert(EPOCH.to_owned(), AttributeValue::S(epoch.clone()));
+        row.insert(SEQUENCE.to_owned(), AttributeValue::N(offset.to_string()));
+    }
+    if mark.done {
+        row.insert(HANDED_OUT.to_owned(), AttributeValue::Bool(true));
+    }
+    row
+}
+
+/// What the row of an idempotency key says.
+pub(super) fn to_mark(row: &Item) -> Option<Mark> {
+    let place =
+        || Some((row.get(EPOCH)?.as_s().ok()?.clone(), row.get(SEQUENCE)?.as_n().ok()?.parse().ok()?));
+    Some(Mark {
+        owner: row.get(OWNER)?.as_s().ok()?.clone(),
+        place: place(),
+        done: row.contains_key(HANDED_OUT),
+        expires_at: row.get(TTL)?.as_n().ok()?.parse().ok()?,
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod history;
 mod item;
+mod server;
 mod ticket;
 mod write;
 

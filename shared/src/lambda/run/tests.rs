@@ -30,7 +30,7 @@ async fn invoked(
 ) -> (Result<Response, Diagnostic>, Value) {
     let (function, kept) = function();
     let event = LambdaEvent::new(event, Context::default());
-    let result = invoke(&function, EventType::Message, &handler, event, None).await;
+    let result = invoke::<Event, _>(&function, EventType::Message, &handler, event, None).await;
     assert_eq!(kept.text().lines().count(), 1);
     (result, serde_json::from_str(&kept.text()).unwrap())
 }
@@ -104,7 +104,7 @@ async fn an_authorizer_lets_in_whom_a_token_names() {
         let event = handshake(&json!({"Authorization": format!("Bearer {token}")}));
         let event = LambdaEvent::new(event, Context::default());
         let handler = async |invoked: &Invoked<'_>| super::super::authorize(&memory, invoked).await;
-        let answer = invoke(&function, EventType::Authorize, &handler, event, None).await;
+        let answer = invoke::<Event, _>(&function, EventType::Authorize, &handler, event, None).await;
         answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.error_message)
     };
     let far = 4_000_000_000_i64;
@@ -163,7 +163,7 @@ async fn a_page_of_another_origin_may_not_connect() {
     let ask = async |headers: Value| {
         let event = LambdaEvent::new(handshake(&headers), Context::default());
         let handler = async |invoked: &Invoked<'_>| super::super::connect(&memory, invoked).await;
-        let answer = invoke(&function, EventType::Connect, &handler, event, None).await.unwrap();
+        let answer = invoke::<Event, _>(&function, EventType::Connect, &handler, event, None).await.unwrap();
         serde_json::to_value(answer).unwrap()
     };
     let accepted = json!({"statusCode": 200});

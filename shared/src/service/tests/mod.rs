@@ -3,9 +3,11 @@
 mod frames;
 mod history;
 mod joins;
+mod keys;
 mod order;
 mod positions;
 mod races;
+mod server;
 mod shards;
 mod subscriptions;
 mod tickets;

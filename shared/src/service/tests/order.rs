@@ -69,7 +69,7 @@ async fn a_channel_that_was_not_ordered_before_goes_on() {
     let step = Step { by: 0, new_epoch: "", now_ms: super::NOW, ttl: super::NOW };
     let head = world.memory.advance(&channel("queue:1"), &Step { by: 3, ..step }).await.unwrap();
     for (offset, at) in [(1, -70), (2, -61), (3, -1)] {
-        let kept = Kept { data: "0".into(), user: None, client: "p".into(), info: None };
+        let kept = Kept { data: "0".into(), user: None, client: Some("p".into()), info: None, tags: None };
         let entry = Entry { offset, at: super::NOW + at * 1000, kept: Some(kept) };
         world.memory.put_entry(&channel("queue:1"), &head.epoch, &entry, 0).await.unwrap();
     }
