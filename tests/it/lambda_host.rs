@@ -32,6 +32,7 @@ pub(crate) fn function(code: Code) -> Function {
         log_group: GROUP.to_owned(),
         log_format: LogFormat::Text,
         reserved_concurrency: None,
+        role: sam::app::Role::default(),
         code,
     }
 }

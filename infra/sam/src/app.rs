@@ -3,6 +3,7 @@
 mod alarm;
 mod authorization;
 mod logging;
+mod role;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use alarm::Alarm;
 pub use authorization::{ApiKey, ApiKeySource, Authorization, Authorizer, IdentitySource};
 pub use logging::{LogFormat, LogLevel, LoggingLevel, RouteSettings};
+pub use role::Role;
 
 /// Everything of a template that the local AWS can run, with what it leaves out.
 #[derive(Debug, Clone, PartialEq)]
@@ -253,6 +255,8 @@ pub struct Function {
     pub log_format: LogFormat,
     /// `ReservedConcurrentExecutions`.
     pub reserved_concurrency: Option<u32>,
+    /// `Role`, or what SAM makes of `Policies`.
+    pub role: Role,
     /// Where its program comes from.
     pub code: Code,
 }

@@ -62,6 +62,30 @@ impl Value {
         })
     }
 
+    /// The value as JSON with every scalar as a text and without what is absent; `None` when a part of
+    /// it is not known.
+    pub(crate) fn texts(&self) -> Option<serde_json::Value> {
+        Some(match &self.data {
+            Data::Text(scalar) => serde_json::Value::String(scalar.text.clone()),
+            Data::Seq(items) => {
+                let there = items.iter().filter(|item| !matches!(item.data, Data::Absent));
+                serde_json::Value::Array(there.map(Self::texts).collect::<Option<_>>()?)
+            }
+            Data::Map(members) => {
+                let there = members.iter().filter(|member| !matches!(member.value.data, Data::Absent));
+                let pairs = there.map(|member| Some((member.key.clone(), member.value.texts()?)));
+                serde_json::Value::Object(pairs.collect::<Option<_>>()?)
+            }
+            Data::Absent | Data::Unavailable(_) | Data::Reported => return None,
+        })
+    }
+
+    /// A member of a map.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        let Data::Map(members) = &self.data else { return None };
+        Some(&members.iter().find(|member| member.key == name)?.value)
+    }
+
     /// What it is, for an error.
     pub(crate) fn describe(&self) -> String {
         match &self.data {

@@ -10,7 +10,6 @@ use crate::app::Alarm;
 use crate::identity::physical_name;
 use crate::properties::Properties;
 use crate::scope::Scope;
-use crate::value::{Data, Value};
 
 const METRIC: [&str; 23] = [
     "ActionsEnabled",
@@ -92,28 +91,11 @@ fn composite_alarm(properties: &Properties<'_>) -> Map<String, Json> {
 fn members(properties: &Properties<'_>) -> Map<String, Json> {
     let member = |(name, _): (&str, _)| {
         let value = properties.get(name)?;
-        let json = json(value);
+        let json = value.texts();
         if json.is_none() && !value.is_unknown() {
             properties.report(value.at, &format!("a part of `{name}` cannot be known"));
         }
         Some((name.to_owned(), json?))
     };
     properties.names().filter_map(member).collect()
-}
-
-/// A value with every scalar as a text; `None` when a part of it is not known.
-fn json(value: &Value) -> Option<Json> {
-    Some(match &value.data {
-        Data::Text(scalar) => Json::String(scalar.text.clone()),
-        Data::Seq(items) => {
-            let there = items.iter().filter(|item| !matches!(item.data, Data::Absent));
-            Json::Array(there.map(json).collect::<Option<_>>()?)
-        }
-        Data::Map(members) => {
-            let there = members.iter().filter(|member| !matches!(member.value.data, Data::Absent));
-            let pairs = there.map(|member| Some((member.key.clone(), json(&member.value)?)));
-            Json::Object(pairs.collect::<Option<_>>()?)
-        }
-        Data::Absent | Data::Unavailable(_) | Data::Reported => return None,
-    })
 }

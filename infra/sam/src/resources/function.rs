@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Created, code};
-use crate::app::{Function, LogFormat, LogLevel};
+use super::{Created, code, role};
+use crate::app::{Function, LogFormat, LogLevel, Role};
 use crate::error::Problems;
 use crate::identity::physical_name;
 use crate::properties::Properties;
@@ -72,16 +72,17 @@ const SAM_ONLY: [&str; 18] = [
 pub(super) fn read(created: &[Created<'_>], scope: &Scope<'_>, folder: &Path) -> BTreeMap<String, Function> {
     let mut functions = BTreeMap::new();
     let schemas = Schemas::read(scope.template, folder, scope.problems);
-    for created in created {
-        let own: &[&str] = match created.resource.kind.as_str() {
+    for one in created {
+        let own: &[&str] = match one.resource.kind.as_str() {
             "AWS::Lambda::Function" => &LAMBDA_ONLY,
             "AWS::Serverless::Function" => &SAM_ONLY,
             _ => continue,
         };
-        let properties = created.properties(scope);
+        let properties = one.properties(scope);
         properties.check_names(&[own, MEMBERS.as_slice()].concat());
         let environment = environment(&properties, &schemas, scope.problems);
-        let function = function(created, &properties, scope, folder, environment);
+        let function = function(one, &properties, scope, folder, environment);
+        let function = Function { role: role::read(one, created, scope), ..function };
         functions.insert(function.logical_id.clone(), function);
     }
     functions
@@ -109,6 +110,7 @@ fn function(
         log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
         log_format: logging.map(|logging| log_format(&logging)).unwrap_or_default(),
         reserved_concurrency: properties.number("ReservedConcurrentExecutions", 0..=u32::MAX),
+        role: Role::default(),
         code: code::read(created.resource, properties, folder),
         name,
     }

@@ -17,6 +17,7 @@ mod model;
 mod permission;
 mod query_definition;
 mod queue;
+mod role;
 mod route_settings;
 mod schedule;
 mod table;

@@ -17,6 +17,7 @@ mod properties;
 mod queries;
 mod queues;
 mod repository;
+mod roles;
 mod rules;
 mod schedules;
 mod schemas;

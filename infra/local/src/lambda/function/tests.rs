@@ -25,6 +25,7 @@ pub(in crate::lambda) fn settings() -> sam::app::Function {
         log_group: "/aws/lambda/stack-F".to_owned(),
         log_format: sam::app::LogFormat::Text,
         reserved_concurrency: None,
+        role: sam::app::Role::default(),
         code: sam::app::Code::Unrunnable(String::new()),
     }
 }
