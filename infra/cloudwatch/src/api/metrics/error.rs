@@ -76,6 +76,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, code, code, Some(format!("The resource {arn} does not exist.")))
     }
 
+    /// What IAM does not let the caller do.
+    pub(super) fn access_denied(message: &str) -> Self {
+        let shape = "AccessDeniedException";
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", shape, Some(message.to_owned()))
+    }
+
     /// A body that is not what the protocol says.
     pub(super) fn serialization(message: impl Into<String>) -> Self {
         let code = "SerializationException";

@@ -87,6 +87,19 @@ impl Api {
         self.alarms.flush()
     }
 
+    /// The operation that a request names; empty when it cannot be read.
+    #[must_use]
+    pub fn operation(parts: &Parts, body: &Bytes) -> String {
+        wire::Wire::of(parts).request(parts, body).map(|(operation, _)| operation).unwrap_or_default()
+    }
+
+    /// Answers that the caller may not do it, in the protocol of the request.
+    #[must_use]
+    pub fn refuse(parts: &Parts, body: &Bytes, message: &str) -> Response<Bytes> {
+        let operation = Self::operation(parts, body);
+        wire::Wire::of(parts).response(&operation, Err(ApiError::access_denied(message)))
+    }
+
     /// Makes an alarm of a template, which is described as the API's `PutMetricAlarm` or
     /// `PutCompositeAlarm` would be. One that is there already and the same stays as it is.
     ///
