@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::programs::{self, Profile, Programs};
 use local::{Config, Credentials, Endpoint, Fault, Quotas, Running};
@@ -27,6 +28,8 @@ pub struct Options {
     pub quotas: Quotas,
     /// What goes wrong on purpose.
     pub faults: Vec<Fault>,
+    /// Whether functions may do only what their roles allow, which is so in every test unless it says otherwise.
+    pub enforce_iam: bool,
     /// A folder that keeps tables and logs.
     pub data: Option<PathBuf>,
 }
@@ -40,6 +43,7 @@ impl Default for Options {
             time_scale: 1.0,
             quotas: Quotas::default(),
             faults: Vec::new(),
+            enforce_iam: true,
             data: None,
         }
     }
@@ -109,15 +113,11 @@ impl Stack {
             faults: options.faults,
             credentials: Credentials::default(),
             verify_signatures: true,
+            enforce_iam: options.enforce_iam,
             data: options.data,
         };
         let running = local::start(app, programs, config).await.unwrap_or_else(|error| panic!("{error}"));
-        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(sdk_credentials(Credentials::default()))
-            .endpoint_url(running.aws())
-            .load()
-            .await;
+        let sdk = sdk(running.aws()).await;
         Self { running, table, sdk }
     }
 
@@ -154,6 +154,23 @@ impl Stack {
     #[must_use]
     pub const fn sdk(&self) -> &SdkConfig {
         &self.sdk
+    }
+
+    /// The AWS SDK's configuration with which a function calls, by its logical id, when functions are
+    /// held to their roles.
+    #[must_use]
+    pub fn sdk_of(&self, function: &str) -> SdkConfig {
+        let credentials = Self::credentials_of(function);
+        self.sdk
+            .to_builder()
+            .credentials_provider(SharedCredentialsProvider::new(sdk_credentials(credentials)))
+            .build()
+    }
+
+    /// What such a function signs with.
+    #[must_use]
+    pub fn credentials_of(function: &str) -> Credentials {
+        Credentials { access_key_id: format!("local.{function}"), ..Credentials::default() }
     }
 
     /// The name of the template's table.
@@ -210,6 +227,16 @@ impl Stack {
     pub async fn stop(self) {
         self.running.shutdown().await;
     }
+}
+
+/// The AWS SDK's configuration for an endpoint of all services.
+pub async fn sdk(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(sdk_credentials(Credentials::default()))
+        .endpoint_url(endpoint)
+        .load()
+        .await
 }
 
 /// Credentials as the SDK takes them.

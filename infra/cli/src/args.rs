@@ -113,6 +113,10 @@ pub(crate) struct UpOptions {
     /// Take @connections calls and handshakes of AWS_IAM routes without checking their signatures.
     #[arg(long)]
     pub(crate) no_verify_signatures: bool,
+    /// Let functions do only what the template's policies allow: every other call of theirs is refused,
+    /// as on AWS.
+    #[arg(long, conflicts_with = "no_verify_signatures")]
+    pub(crate) enforce_iam: bool,
     /// A folder that keeps tables, logs, metrics and alarms over restarts; without it they are in
     /// memory.
     #[arg(long, value_name = "DIR")]
@@ -181,6 +185,13 @@ mod tests {
     fn signatures_are_checked_unless_that_is_switched_off() {
         let args = Args::try_parse_from(["switchboard", "--no-verify-signatures"]).unwrap();
         assert!(args.up.no_verify_signatures);
+    }
+
+    #[test]
+    fn functions_are_held_to_their_roles_only_with_signatures() {
+        let parse = |arguments: &[&str]| Args::try_parse_from([&["switchboard"], arguments].concat());
+        assert!(parse(&["--enforce-iam"]).unwrap().up.enforce_iam);
+        assert_eq!(parse(&["--enforce-iam", "--no-verify-signatures"]).unwrap_err().exit_code(), 2);
     }
 
     #[test]

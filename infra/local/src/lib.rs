@@ -9,6 +9,7 @@ mod faults;
 mod fidelity;
 mod gateway;
 mod http_api;
+mod iam;
 pub mod lambda;
 mod logging;
 mod meters;

@@ -15,7 +15,8 @@ use axum::serve::ListenerExt;
 use axum::{Router, serve};
 use bytes::Bytes;
 use cloudwatch::api::{logs, metrics};
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -25,11 +26,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::iam::request::{Asked, Place};
+use crate::iam::{Iam, Principal};
 use crate::sqs::Sqs;
 
 /// Bytes of a call to CloudWatch or CloudWatch Logs. Their own limits are a megabyte of content, which
 /// JSON can make six of. DynamoDB has its own limit.
 const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// Bytes of a call to DynamoDB that is read before it is passed on: a batch has up to 16 MB.
+const MAX_TABLE_BODY: usize = 32 * 1024 * 1024;
+
+/// The error that services of the JSON protocols share.
+const ACCESS_DENIED: &str = "com.amazon.coral.service#AccessDeniedException";
 
 /// How long calls under way may take to end at a shutdown.
 const STOPPING: Duration = Duration::from_secs(1);
@@ -42,6 +51,8 @@ pub(crate) struct Backends {
     pub(crate) sqs: Sqs,
     /// Where DynamoDB listens.
     pub(crate) tables: SocketAddr,
+    /// What functions may do, when they are held to it.
+    pub(crate) iam: Option<Arc<Iam>>,
 }
 
 /// The running front.
@@ -101,18 +112,27 @@ struct Front {
 
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Infallible> {
     let service = Service::of(request.headers(), request.uri().path());
-    if service == Service::Tables {
+    let backends = &front.backends;
+    let iam = backends.iam.as_deref();
+    let function = iam.and_then(|iam| Some((iam.signer(request.headers())?, &iam.place)));
+    if service == Service::Tables && function.is_none() {
         return Ok(front.forward(request).await);
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        let message = format!("The request is larger than {MAX_BODY} bytes, or broke off.");
+    let most = if service == Service::Tables { MAX_TABLE_BODY } else { MAX_BODY };
+    let Ok(body) = to_bytes(body, most).await else {
+        let message = format!("The request is larger than {most} bytes, or broke off.");
         return Ok(error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", &message));
     };
+    if let Some(refusal) =
+        function.and_then(|(function, place)| refusal(&service, function, place, &parts, &body))
+    {
+        return Ok(refusal);
+    }
     Ok(match service {
-        Service::Logs => front.backends.logs.call(&parts, body).await.map(Body::from),
+        Service::Logs => backends.logs.call(&parts, body).await.map(Body::from),
         Service::Metrics => {
-            let api = front.backends.metrics.clone();
+            let api = backends.metrics.clone();
             // It may have much to compute, or wait for the disk.
             let answered = tokio::task::spawn_blocking(move || api.call(&parts, &body)).await;
             match answered {
@@ -120,8 +140,41 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Result<Res
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
         }
-        Service::Queues => front.backends.sqs.call(operation(&parts.headers), &body).await.map(Body::from),
-        Service::Tables | Service::Unknown(_) => unknown(&service),
+        Service::Queues => backends.sqs.call(operation(&parts.headers), &body).await.map(Body::from),
+        Service::Tables => front.forward(Request::from_parts(parts, body.into())).await,
+        Service::Unknown(_) => unknown(&service),
+    })
+}
+
+/// The service's refusal of what a function may not do; `None` when it may.
+fn refusal(
+    service: &Service,
+    function: &Principal,
+    place: &Place,
+    parts: &Parts,
+    body: &Bytes,
+) -> Option<Response> {
+    let operation = operation(&parts.headers);
+    // What is no JSON is refused by the service itself.
+    let json = || serde_json::from_slice(body).unwrap_or_default();
+    let asked: Vec<Asked> = match service {
+        Service::Tables => place.dynamodb(operation, &json()),
+        Service::Logs => place.logs(operation, &json()),
+        Service::Queues => place.sqs(operation, &json()),
+        Service::Metrics => Place::cloudwatch(&metrics::Api::operation(parts, body)),
+        Service::Unknown(_) => return None,
+    };
+    let message = function.refusal(&asked)?;
+    Some(match service {
+        Service::Metrics => metrics::Api::refuse(parts, body, &message).map(Body::from),
+        Service::Queues => {
+            let mut refusal = error(StatusCode::FORBIDDEN, ACCESS_DENIED, &message);
+            // By this the older code is known, which SDKs of SQS give.
+            let code = HeaderValue::from_static("AccessDenied;Sender");
+            refusal.headers_mut().insert("x-amzn-query-error", code);
+            refusal
+        }
+        _ => error(StatusCode::BAD_REQUEST, ACCESS_DENIED, &message),
     })
 }
 
@@ -225,5 +278,37 @@ mod tests {
         check(&[("authorization", &signed("monitoring"))], "/", &Service::Metrics);
         check(&[("authorization", &signed("sns"))], "/", &Service::Unknown("sns".to_owned()));
         check(&target("AmazonSQS.SendMessage"), "/", &Service::Queues);
+    }
+
+    /// A call that a function may not make, and the answer's status, error and sentence.
+    #[track_caller]
+    fn check_refusal(service: &Service, headers: &[(&str, &str)], path: &str, expected: (u16, &str)) {
+        let iam = crate::iam::tests::iam_of("local.F", &[]);
+        let function = iam.principal("local.F").unwrap();
+        let mut request = http::Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, _) = request.body(()).unwrap().into_parts();
+        let body = Bytes::from(if path == "/" { "{}" } else { "" });
+        let answer = refusal(service, function, &iam.place, &parts, &body).unwrap();
+        assert_eq!(answer.status(), expected.0);
+        let body = futures_util::FutureExt::now_or_never(to_bytes(answer.into_body(), MAX_BODY));
+        let body = String::from_utf8_lossy(&body.unwrap().unwrap()).into_owned();
+        assert!(body.contains(expected.1) && body.contains("is not authorized to perform: "), "{body}");
+    }
+
+    #[test]
+    fn what_a_function_may_not_do_is_refused_in_each_services_protocol() {
+        let target = |target| [("x-amz-target", target)];
+        let shared = r#""__type":"com.amazon.coral.service#AccessDeniedException""#;
+        let check = |service: Service, name, expected| check_refusal(&service, &target(name), "/", expected);
+        check(Service::Tables, "DynamoDB_20120810.GetItem", (400, shared));
+        check(Service::Logs, "Logs_20140328.PutLogEvents", (400, shared));
+        check(Service::Queues, "AmazonSQS.SendMessage", (403, shared));
+        check(Service::Metrics, "GraniteServiceVersion20100801.ListMetrics", (403, "AccessDeniedException"));
+        check_refusal(&Service::Metrics, &[], "/?Action=ListMetrics", (403, "<Code>AccessDenied</Code>"));
+        let cbor = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
+        check_refusal(&Service::Metrics, &[], cbor, (403, "AccessDeniedException"));
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::faults::Fault;
 use crate::gateway::{self, Faults, Gateway, Killing, Quotas, SettingsError};
+use crate::iam::Iam;
 use crate::lambda::{Host, HostConfig, is_routine};
 use crate::monitoring::Monitoring;
 use crate::programs::Programs;
@@ -48,6 +49,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// Whether calls of `@connections` and handshakes of `AWS_IAM` routes must be signed, as on AWS.
     pub verify_signatures: bool,
+    /// Whether functions may do only what their roles allow. Signatures are then checked in any case.
+    pub enforce_iam: bool,
     /// A folder that keeps tables and logs over restarts; `None` keeps them in memory.
     pub data: Option<PathBuf>,
 }
@@ -82,6 +85,9 @@ pub enum StartError {
     /// The logs cannot be kept.
     #[error(transparent)]
     Logs(#[from] OpenError),
+    /// A function's role has a policy that cannot be evaluated.
+    #[error("{0}; leave --enforce-iam out to run without looking at policies")]
+    Policy(String),
     /// A metric filter of the template is not one that CloudWatch takes.
     #[error("{0}")]
     MetricFilter(String),
@@ -155,6 +161,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     let groups: BTreeMap<_, _> =
         app.functions.iter().map(|(id, function)| (id.clone(), function.log_group.clone())).collect();
     callback_endpoint::give(&mut app.functions, &app.apis, &endpoints);
+    let iam = enforced(&mut app, &config)?;
     let declared = Declared::take(&mut app);
     let host = Host::new(HostConfig {
         functions: app.functions,
@@ -167,24 +174,23 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         environment: BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), aws.clone())]),
         clock: Arc::clone(&clock),
     });
-    let place = Place::new(&config.settings, &aws);
-    let sqs = Sqs::new(app.queues, place, Arc::clone(&clock));
+    let sqs = Sqs::new(app.queues, Place::new(&config.settings, &aws), Arc::clone(&clock));
     let private = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let backends = Backends {
         logs: monitoring.logs_api().clone(),
         metrics: monitoring.metrics_api().clone(),
         sqs: sqs.clone(),
         tables: private.local_addr()?,
+        iam: iam.clone(),
     };
     let file = config.data.map(|folder| folder.join("tables.sqlite"));
     let tables = Tables::start(private, app.tables, file).await?;
     let services = Services::start(config.aws, backends);
     host.warm().await.map_err(|(function, reason)| {
-        let group = groups.get(&function).map_or("", String::as_str);
-        StartError::Function { function, reason, output: last_lines(&logs, group) }
+        let output = last_lines(&logs, groups.get(&function));
+        StartError::Function { function, reason, output }
     })?;
-    let invoke = Arc::new(host.clone());
-    let ground = Ground::new(invoke, Arc::clone(&clock), &config.settings);
+    let ground = Ground::new(Arc::new(host.clone()), Arc::clone(&clock), &config.settings);
     let settings = gateway::Settings {
         apis: app.apis,
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),
@@ -196,7 +202,8 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         quotas: config.quotas,
         faults,
         deployment: config.settings,
-        signers: config.verify_signatures.then_some(config.credentials),
+        signers: (config.verify_signatures || iam.is_some()).then_some(config.credentials),
+        iam,
     };
     let gateway = Gateway::start(config.websocket, settings)?;
     let triggers = declared.start(&sqs, ground, config.http);
@@ -262,6 +269,15 @@ fn faults(switched_on: &[Fault], app: &App) -> Result<Arc<Faults>, StartError> {
         tracing::warn!("faults are switched on: {faults}");
     }
     Ok(faults)
+}
+
+/// What functions may do, when they are held to it; each has a key of its own then.
+fn enforced(app: &mut App, config: &Config) -> Result<Option<Arc<Iam>>, StartError> {
+    if !config.enforce_iam {
+        return Ok(None);
+    }
+    let iam = Iam::of(&mut app.functions, &config.settings).map_err(StartError::Policy)?;
+    Ok(Some(Arc::new(iam)))
 }
 
 /// The last lines of a log group, oldest first, but for those that Lambda writes at every start.
@@ -374,6 +390,7 @@ mod tests {
             faults: Vec::new(),
             credentials: Credentials::default(),
             verify_signatures: true,
+            enforce_iam: false,
             data: None,
         }
     }

@@ -87,6 +87,7 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         faults: options.faults.clone(),
         credentials: Credentials::default(),
         verify_signatures: !options.no_verify_signatures,
+        enforce_iam: options.enforce_iam,
     };
     let running = tokio::select! {
         running = local::start(app, programs, config) => running?,

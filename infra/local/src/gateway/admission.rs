@@ -13,6 +13,7 @@ use super::handshake::Handshake;
 use super::invocation::Invocation;
 use super::sigv4::Caller;
 use super::{Shared, api_key};
+use crate::iam::policy::Decision;
 
 /// What came of the checks.
 #[derive(Debug)]
@@ -120,7 +121,9 @@ async fn check(
     let mut admitted = Admitted::default();
     match &route.authorization {
         Authorization::Open => {}
-        Authorization::Iam => admitted.caller = signed(shared, request, handshake, checks)?,
+        Authorization::Iam => {
+            admitted.caller = signed(shared, connection, request, handshake, route, checks)?
+        }
         Authorization::Custom(authorizer) => {
             let invocation = Invocation::new(&*shared.invoke, &shared.functions, None);
             let method_arn = format!(
@@ -142,12 +145,14 @@ async fn check(
     Ok(admitted)
 }
 
-/// Who signed the handshake; nobody, when signatures are not checked. Every caller that there is
-/// locally is allowed everything.
+/// Who signed the handshake; nobody, when signatures are not checked. Every caller is allowed
+/// everything, but for functions that are held to what they may do.
 fn signed(
     shared: &Shared,
+    connection: &Connection,
     request: &Request,
     handshake: &Handshake,
+    route: &Route,
     checks: &mut Checks,
 ) -> Result<Option<Caller>, GatewayError> {
     let Some(verifier) = &shared.verifier else { return Ok(None) };
@@ -157,6 +162,19 @@ fn signed(
         Err(error) => Check::failed(0, *error),
     });
     let caller = verified?;
+    let refused = shared.function(&caller).and_then(|function| {
+        let (api, stage) = (&connection.api.id, &connection.stage.name);
+        let resource = format!("{}:{api}/{stage}/{}", shared.execute_api_arn, route.key);
+        match function.decide("execute-api:Invoke", &resource) {
+            Decision::Allowed => None,
+            Decision::Denied => Some(GatewayError::Denied),
+            Decision::NotAllowed => Some(GatewayError::NotAllowed),
+        }
+    });
+    if let Some(error) = refused {
+        checks.authorize = Some(Check::failed(0, error));
+        return Err(error);
+    }
     checks.authorize = Some(Check::passed(0));
     Ok(Some(caller))
 }

@@ -20,7 +20,7 @@ use super::error::GatewayError;
 use super::event::{Event, Kind, MultiMap};
 use super::execution_log::Execution;
 use super::handshake::Handshake;
-use super::policy::{Decision, Policy};
+use crate::iam::policy::{Decision, Policy};
 use crate::lambda::{Invoke, InvokeError};
 
 /// The permission that a client needs.

@@ -25,6 +25,8 @@ use super::outbox::Refused;
 use super::registry::OpenConnection;
 use super::sigv4::{Signable, SignatureError};
 use super::{Shared, limits, time};
+use crate::iam::Principal;
+use crate::iam::request::Asked;
 
 /// What the logs and the metrics call the three calls.
 pub(crate) const ROUTE_KEYS: [&str; 3] = [
@@ -112,11 +114,47 @@ fn answer(shared: &Shared, call: &mut Call, data: &[u8], now_ms: i64) -> Result<
         };
         call.identity.caller = Some(verified.map_err(refused)?);
     }
+    let caller = call.identity.caller.as_ref();
+    if let Some(function) = caller.and_then(|caller| shared.function(caller)) {
+        may_manage(shared, function, &call.parts.method, &mut call.candidates)?;
+    }
     if !shared.throttles.admit(None) {
         return Err(limited("The account takes no more requests at the moment."));
     }
     let open = find(shared, &call.candidates, &call.connection_id)?;
     Ok(act(shared, &call.parts.method, &open, data))
+}
+
+/// Keeps the APIs whose connections a function may manage; refuses when there are none.
+///
+/// [Use IAM policies to control access to WebSocket APIs]: the resource names the method and no
+/// connection, whose place has the placeholder itself.
+///
+/// [Use IAM policies to control access to WebSocket APIs]: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+fn may_manage(
+    shared: &Shared,
+    function: &Principal,
+    method: &Method,
+    candidates: &mut Vec<(Arc<Api>, Arc<Stage>)>,
+) -> Result<(), Answer> {
+    let mut refusal = None;
+    candidates.retain(|(api, stage)| {
+        let place = format!("{}:{}/{}", shared.execute_api_arn, api.id, stage.name);
+        let asked = Asked {
+            action: "execute-api:ManageConnections".to_owned(),
+            resource: format!("{place}/{method}/@connections/{{connectionId}}"),
+        };
+        let refused = function.refusal(&[asked]);
+        let allowed = refused.is_none();
+        refusal = refusal.take().or(refused);
+        allowed
+    });
+    match refusal {
+        Some(refusal) if candidates.is_empty() => {
+            Err(Answer::Refused(StatusCode::FORBIDDEN, "AccessDeniedException", refusal))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the call's row of the access log: that of the stage in its path.

@@ -2,7 +2,7 @@
 //!
 //! Every connection has one task that owns it from its handshake to its `$disconnect`
 //! (`connection`). Others reach a connection through the registry: they put messages in its outbox
-//! and can delete it. Deciding is pure (`route`, `event`, `answer`, `error`, `policy`,
+//! and can delete it. Deciding is pure (`route`, `event`, `answer`, `error`,
 //! `sigv4`); `socket`, `integration` and `authorizer` do the waiting.
 
 mod access_log;
@@ -28,7 +28,6 @@ mod metrics;
 mod mock;
 mod model;
 mod outbox;
-mod policy;
 mod registry;
 mod route;
 mod server;
@@ -68,12 +67,13 @@ use self::invocation::Functions;
 use self::limits::Timers;
 use self::management::Call;
 use self::registry::Registry;
-use self::sigv4::Verifier;
+use self::sigv4::{Caller, Verifier};
 use self::tasks::Tasks;
 pub use self::throttle::Quotas;
 use self::throttle::Throttles;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::iam::{Iam, Principal};
 use crate::lambda::Invoke;
 
 /// How long open connections and running functions may take to end when the gateway stops.
@@ -105,6 +105,8 @@ pub(crate) struct Settings {
     pub(crate) deployment: sam::Settings,
     /// The credentials that signatures are checked with; `None` takes every request as it is.
     pub(crate) signers: Option<Credentials>,
+    /// What functions may do, when they are held to it.
+    pub(crate) iam: Option<Arc<Iam>>,
 }
 
 /// Why the gateway cannot start.
@@ -135,6 +137,8 @@ pub(crate) struct Shared {
     execute_api_arn: String,
     /// Checks signatures, unless that is switched off.
     verifier: Option<Verifier>,
+    /// What functions may do, when they are held to it.
+    iam: Option<Arc<Iam>>,
     registry: Registry,
     throttles: Throttles,
     faults: Arc<Faults>,
@@ -155,10 +159,12 @@ impl Shared {
         };
         let sam::Settings { region, account_id, .. } = &settings.deployment;
         let partition = settings.deployment.partition();
-        let verifier = |credentials| Verifier::new(credentials, &settings.deployment);
+        let iam = settings.iam.as_deref();
+        let verifier = |credentials| Verifier::new(credentials, iam, &settings.deployment);
         Ok(Self {
             execute_api_arn: format!("arn:{partition}:execute-api:{region}:{account_id}"),
             verifier: settings.signers.map(verifier),
+            iam: settings.iam,
             apis: settings.apis.iter().map(api).collect::<Result<_, _>>()?,
             timers: Timers::scaled(settings.time_scale)
                 .ok_or(SettingsError::TimeScale(settings.time_scale))?,
@@ -171,6 +177,12 @@ impl Shared {
             tasks: Tasks::default(),
             stopping: watch::Sender::new(false),
         })
+    }
+
+    /// The function whose key a caller has; `None` for anybody else, and when functions are not held to
+    /// what they may do.
+    fn function(&self, caller: &Caller) -> Option<&Principal> {
+        self.iam.as_deref()?.principal(&caller.access_key)
     }
 
     /// The APIs, with their stages, that an address can mean: the one that the host names as

@@ -1,7 +1,7 @@
 //! Signature Version 4: who signed a request, if the signature is good.
 //!
 //! [AWS Signature Version 4 for API requests] in IAM's user guide. A request is verified by signing
-//! it again with the local AWS's credentials. The names and sentences of errors are those that AWS
+//! it again with the caller's credentials, which the local AWS has given out. The names and sentences of errors are those that AWS
 //! services give.
 //!
 //! [AWS Signature Version 4 for API requests]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq;
 
 use super::canonical_request;
 use crate::credentials::Credentials;
+use crate::iam::Iam;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -32,10 +33,16 @@ const LONGEST_EXPIRY: i64 = 7 * 24 * 60 * 60;
 /// Verifies signatures.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    /// The only ones that there are.
-    credentials: Credentials,
+    /// Who may sign, by access key.
+    signers: HashMap<String, Signer>,
     /// What signatures have to be for.
     region: String,
+}
+
+/// One who may sign.
+#[derive(Debug)]
+struct Signer {
+    credentials: Credentials,
     /// Who has the credentials.
     caller: Caller,
     /// The key of the day of the last signature; never held across an await.
@@ -133,11 +140,20 @@ struct Claims<'a> {
 type DayKey = (String, Arc<[u8]>);
 
 impl Verifier {
-    pub(crate) fn new(credentials: Credentials, deployment: &sam::Settings) -> Self {
-        let (account_id, access_key) = (deployment.account_id.clone(), credentials.access_key_id.clone());
-        let arn = format!("arn:{}:iam::{account_id}:user/{access_key}", deployment.partition());
-        let caller = Caller { access_key, account_id, arn };
-        Self { credentials, region: deployment.region.clone(), caller, key: Mutex::default() }
+    /// The local AWS's own credentials are those of a user, the functions' own are those of their roles.
+    pub(crate) fn new(credentials: Credentials, iam: Option<&Iam>, deployment: &sam::Settings) -> Self {
+        let sam::Settings { account_id, region, .. } = deployment;
+        let user =
+            format!("arn:{}:iam::{account_id}:user/{}", deployment.partition(), credentials.access_key_id);
+        let functions = iam.into_iter().flat_map(Iam::principals);
+        let functions = functions.map(|function| (function.credentials().clone(), function.arn().to_owned()));
+        let signer = |(credentials, arn): (Credentials, String)| {
+            let access_key = credentials.access_key_id.clone();
+            let caller = Caller { access_key: access_key.clone(), account_id: account_id.clone(), arn };
+            (access_key, Signer { credentials, caller, key: Mutex::default() })
+        };
+        let signers = functions.chain([(credentials, user)]).map(signer).collect();
+        Self { signers, region: region.clone() }
     }
 
     /// Who signed a request.
@@ -146,11 +162,10 @@ impl Verifier {
     /// See [`SignatureError`].
     pub(crate) fn verify(&self, request: &Signable<'_>, now_ms: i64) -> Result<Caller, SignatureError> {
         let claims = claims(request)?;
-        let own = &self.credentials;
         let token = claims.token.as_deref().unwrap_or_default();
-        if claims.access_key != own.access_key_id || !same(token, &own.session_token) {
-            return Err(SignatureError::UnknownKey);
-        }
+        let signer = self.signers.get(claims.access_key.as_ref());
+        let signer = signer.filter(|signer| same(token, &signer.credentials.session_token));
+        let signer = signer.ok_or(SignatureError::UnknownKey)?;
         let day = claims.date.split_once('T').map_or("", |(day, _)| day);
         if !self.is_scope(&claims.scope, day) {
             return Err(SignatureError::Scope);
@@ -164,11 +179,12 @@ impl Verifier {
         let hash = canonical_request::hash(request, &claims.signed_headers);
         let hash = hash.ok_or(SignatureError::Mismatch)?;
         let signed = format!("{ALGORITHM}\n{}\n{}\n{hash}", claims.date, claims.scope);
-        let signature = v4::calculate_signature(self.key(day, claims.time_ms), signed.as_bytes());
+        let signature =
+            v4::calculate_signature(signer.key(day, claims.time_ms, &self.region), signed.as_bytes());
         if !same(&signature, &claims.signature) {
             return Err(SignatureError::Mismatch);
         }
-        Ok(self.caller.clone())
+        Ok(signer.caller.clone())
     }
 
     /// Whether a scope is `{day}/{region}/execute-api/aws4_request`.
@@ -177,9 +193,11 @@ impl Verifier {
         [day, &self.region, SERVICE, "aws4_request"].iter().all(|part| parts.next() == Some(part))
             && parts.next().is_none()
     }
+}
 
+impl Signer {
     /// The key of a day, which is kept: making one takes four of the five steps of a signature.
-    fn key(&self, day: &str, time_ms: i64) -> Arc<[u8]> {
+    fn key(&self, day: &str, time_ms: i64, region: &str) -> Arc<[u8]> {
         // A key is put in whole, so a poisoned lock is still good.
         let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
@@ -187,7 +205,7 @@ impl Verifier {
             _ => {
                 let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(time_ms).unwrap_or_default());
                 let secret = &self.credentials.secret_access_key;
-                let key = v4::generate_signing_key(secret, time, &self.region, SERVICE);
+                let key = v4::generate_signing_key(secret, time, region, SERVICE);
                 let key: Arc<[u8]> = key.as_ref().into();
                 *kept = Some((day.to_owned(), Arc::clone(&key)));
                 key
@@ -332,7 +350,7 @@ pub(crate) mod tests {
          &X-Amz-Signature=f6469e942da75c0cce45c3a7f993cc6716aa0fc37fa7e4f5d27c0cef6e37310e";
 
     fn verify(request: &Request<&str>, now_ms: i64) -> Result<Caller, SignatureError> {
-        let verifier = Verifier::new(Credentials::default(), &sam::Settings::default());
+        let verifier = Verifier::new(Credentials::default(), None, &sam::Settings::default());
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         verifier.verify(&Signable { method, uri, headers, body: request.body().as_bytes() }, now_ms)
     }

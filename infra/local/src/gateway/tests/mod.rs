@@ -9,6 +9,7 @@ mod execution_log;
 mod faults;
 mod guards;
 mod handshake;
+mod iam;
 mod management;
 mod messages;
 mod metrics;

@@ -301,6 +301,7 @@ pub(super) fn settings(apis: Vec<WebSocketApi>, lambda: &Arc<Lambda>, logs: &Log
         faults: Arc::new(Faults::new(&[])),
         deployment: sam::Settings::default(),
         signers: None,
+        iam: None,
     }
 }
 
