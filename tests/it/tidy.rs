@@ -17,7 +17,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("disconnect", &["shared"]),
     ("default", &["shared"]),
     ("local", &["cloudwatch", "sam"]),
-    ("cli", &["cloudwatch", "local", "sam"]),
+    ("cli", &["cloudwatch", "local", "sam", "shared"]),
     ("e2e", &["cli", "cloudwatch", "local", "sam", "shared"]),
     ("benches", &["cloudwatch"]),
     ("probe", &[]),

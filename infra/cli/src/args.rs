@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use local::Fault;
 
+use crate::connections::ConnectionsOptions;
 use crate::metrics::MetricsOptions;
 use crate::query::QueryOptions;
 use crate::tail::TailOptions;
@@ -52,6 +53,12 @@ pub(crate) enum Subcommand {
     /// Show one connection's whole life: its lines in the access log and in the functions' logs.
     #[command(after_help = "Example:\n  switchboard trace --local L0SM9cOFvHcCIhw=")]
     Trace(TraceOptions),
+    /// Show who is connected to a Switchboard: all, or by channel, or by user.
+    #[command(after_help = "Examples:\n  switchboard connections --local --channel room:1\n  \
+        switchboard connections --user alice --table switchboard-prod --json\n\n\
+        By channel and by user it is a Query and a read of each connection. All of them are found by a Scan, which \
+        reads the table up to the last one that is shown: half a read unit for each 4 KB.")]
+    Connections(ConnectionsOptions),
 }
 
 /// Which template, with which parameters.

@@ -4,6 +4,7 @@
 mod args;
 mod chart;
 mod check;
+mod connections;
 mod endpoint;
 mod metrics;
 mod project;
@@ -34,6 +35,8 @@ enum CommandError {
     Query(#[from] query::QueryError),
     #[error(transparent)]
     Trace(#[from] trace::TraceError),
+    #[error(transparent)]
+    Connections(#[from] connections::ConnectionsError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -48,6 +51,7 @@ pub fn run(args: Args) -> ExitCode {
         Subcommand::Metrics(options) => metrics::run(&options),
         Subcommand::Query(options) => query::run(&options).map_err(CommandError::from),
         Subcommand::Trace(options) => trace::run(&options).map_err(CommandError::from),
+        Subcommand::Connections(options) => connections::run(&options).map_err(CommandError::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

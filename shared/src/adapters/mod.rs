@@ -5,6 +5,6 @@ pub mod jwks;
 pub mod management;
 pub mod memory;
 
-pub use dynamo::Table;
+pub use dynamo::{Connections, Found, Table};
 pub use jwks::JwksUrl;
 pub use management::Callbacks;

@@ -61,10 +61,19 @@ impl Member {
     }
 }
 
+/// What the partition of a connection's row begins with.
+pub const CONNECTIONS: &str = "C#";
+
 /// The connection's row.
 #[must_use]
 pub fn connection(connection: &ConnectionId) -> Key {
-    Key { partition: format!("C#{connection}"), sort: "C".to_owned() }
+    Key { partition: format!("{CONNECTIONS}{connection}"), sort: "C".to_owned() }
+}
+
+/// The connection whose row is in a partition.
+#[must_use]
+pub fn to_connection(partition: &str) -> Option<ConnectionId> {
+    partition.strip_prefix(CONNECTIONS).map(ConnectionId::from)
 }
 
 /// The row that makes one subscription of a connection a member of a channel.
@@ -155,6 +164,13 @@ pub fn mark(channel: &Channel, key: &str) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connections_key_gives_its_connection_back() {
+        let key = connection(&"gbikqi-vWQAYKEiHxA==".into());
+        assert_eq!(to_connection(&key.partition), Some("gbikqi-vWQAYKEiHxA==".into()));
+        assert_eq!(to_connection("M#room:1#000"), None);
+    }
 
     #[test]
     fn a_member_key_gives_its_member_back() {

@@ -1,11 +1,15 @@
 //! The table in DynamoDB. No Scan, no secondary index, no transaction: single-row writes with
-//! conditions, and strongly consistent reads.
+//! conditions, and strongly consistent reads. Only an operator's look at all connections scans
+//! ([`Connections`]).
 
 mod history;
+mod inspect;
 mod item;
 mod server;
 mod ticket;
 mod write;
+
+pub use inspect::{Connections, Found};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
