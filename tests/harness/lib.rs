@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use http::post;
 pub use logs::Logs;
 pub use socket::{Socket, close};
-pub use stack::{Options, Stack, programs};
+pub use stack::{Options, Stack, programs, sdk};
 
 /// The repository's root.
 #[must_use]
