@@ -49,7 +49,7 @@ const ACTIONS: [(&str, State); 3] = [
 /// Actions of one state.
 const MAX_ACTIONS: usize = 5;
 
-/// Queries of an alarm.
+/// Metrics of an alarm, and as many expressions.
 const MAX_QUERIES: usize = 10;
 
 const HOUR: i64 = 60 * 60;
@@ -217,9 +217,11 @@ fn of_math(input: &Reader<'_>) -> Result<(Vec<Query>, i64), ApiError> {
         }
     }
     let queries = queries(input, "Metrics")?;
-    if queries.len() > MAX_QUERIES {
-        let text = format!("The collection Metrics must not have a size greater than {MAX_QUERIES}.");
-        return Err(ApiError::validation(text));
+    let metrics = queries.iter().filter(|query| matches!(query.source, Source::Metric(_))).count();
+    if metrics.max(queries.len() - metrics) > MAX_QUERIES {
+        return Err(ApiError::validation(format!(
+            "The collection Metrics must not have more than {MAX_QUERIES} metrics and {MAX_QUERIES} expressions."
+        )));
     }
     if queries.iter().filter(|query| query.return_data).count() != 1 {
         return Err(ApiError::validation("Exactly one element of the metrics list should return data."));

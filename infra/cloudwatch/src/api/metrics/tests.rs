@@ -560,3 +560,23 @@ fn alarms_that_are_wrong_are_refused() {
          Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]",
     );
 }
+
+#[test]
+fn an_alarm_has_ten_metrics_and_as_many_expressions() {
+    let metric = |number: usize| {
+        json!({ "Id": format!("m{number}"), "ReturnData": false, "MetricStat": {
+            "Metric": { "Namespace": "N", "MetricName": "M" }, "Period": 60, "Stat": "Sum",
+        }})
+    };
+    let check = |metrics: usize, expected: u16| {
+        let mut queries: Vec<_> = (0..metrics).map(metric).collect();
+        queries.push(json!({ "Id": "e", "Expression": "SUM(METRICS())" }));
+        let alarm = json!({
+            "AlarmName": "a", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+        });
+        assert_eq!(call(&api(), "PutMetricAlarm", &alarm).0, expected, "{metrics}");
+    };
+    check(10, 200);
+    check(11, 400);
+}
