@@ -58,6 +58,7 @@ fn for_a_person(out: &mut impl Write, running: &Running, app: &App) -> io::Resul
         writeln!(out, "  HTTP API     {}", style(http).green())?;
     }
     let tables = app.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
+    let tables = if tables.is_empty() { "no tables".to_owned() } else { tables };
     writeln!(out, "  DynamoDB     {} {}", running.aws(), style(format!("({tables})")).dim())?;
     writeln!(out, "  CloudWatch   {} {}", running.aws(), style("(logs and metrics)").dim())?;
     if !app.queues.is_empty() {
