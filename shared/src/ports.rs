@@ -12,6 +12,7 @@ use crate::auth::ticket::{Pass, Ticket};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::history::{Claim, Entry, Head, Page, Step};
+use crate::model::opened::{Bucket, Opened};
 use crate::model::spread::Spread;
 use crate::model::{Connection, Mark, Member, Subscription};
 
@@ -180,6 +181,32 @@ pub trait DeleteIndex {
         connection: &ConnectionId,
         connected_at: i64,
     ) -> impl Call<Result<(), StoreError>>;
+}
+
+/// Some connections of one bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenedPage {
+    /// Those.
+    pub connections: Vec<Opened>,
+    /// Behind which row the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// Lists connections by the time at which they opened. `dynamodb:Query`.
+pub trait ListOpened {
+    /// Those of a bucket, as many as DynamoDB gives at once, from the beginning or behind a row. It
+    /// may be what it was a moment ago.
+    fn opened(&self, bucket: Bucket, after: Option<&str>) -> impl Call<Result<OpenedPage, StoreError>>;
+}
+
+/// Rows that [`ReadChannels::channels`] reads at most.
+pub const MAX_BATCH: usize = 100;
+
+/// Reads what connections are subscribed to. `dynamodb:BatchGetItem`.
+pub trait ReadChannels {
+    /// The channels that any of these connections lists and is open, [`MAX_BATCH`] connections at
+    /// most. It may be what it was a moment ago.
+    fn channels(&self, ids: &[ConnectionId]) -> impl Call<Result<BTreeSet<Channel>, StoreError>>;
 }
 
 /// Counts a user's connections, strongly consistent. `dynamodb:Query`.

@@ -46,8 +46,8 @@ async fn a_publication_reaches_two_clients_and_a_close_removes_the_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_says_nothing_is_gone_at_the_idle_limit() {
-    // Ten minutes in half a second.
-    let stack = Stack::with(Options { time_scale: 1200.0, ..Options::default() }).await;
+    // Ten minutes in three seconds.
+    let stack = Stack::with(Options { time_scale: 200.0, ..Options::default() }).await;
     let (mut silent, mut dead) = (stack.connect().await, stack.connect().await);
     join(&mut silent).await;
     join(&mut dead).await;

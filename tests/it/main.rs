@@ -29,6 +29,7 @@ mod restarts;
 mod runtime_api;
 mod server_api;
 mod store;
+mod sweeper;
 mod telemetry;
 mod tidy;
 mod up;

@@ -11,18 +11,20 @@ use shared::channel::Channel;
 use shared::ids::{ConnectionId, SubscriptionId, UserId};
 use shared::model::connection::MAX_SUBSCRIPTIONS;
 use shared::model::history::{Claim, Entry, Head, Kept, Page, Step};
+use shared::model::opened::{Bucket, Opened};
 use shared::model::spread::Spread;
 use shared::model::{Connection, Mark, Member, State, Subscription};
 use shared::ports::{MAX_TOGETHER, OpenConnection, PutIndex, PutTicket, Refusal, Subscriptions, TakeTicket};
 use shared::service::api::ApiStore;
 use shared::service::members::members;
+use shared::service::sweep::SweepStore;
 use shared::telemetry::Usage;
 
 const AT: i64 = 1_790_328_012_000;
 
 /// Everything that the service asks of a store.
-trait Store: ApiStore + OpenConnection + PutTicket + TakeTicket {}
-impl<T: ApiStore + OpenConnection + PutTicket + TakeTicket> Store for T {}
+trait Store: ApiStore + OpenConnection + PutTicket + SweepStore + TakeTicket {}
+impl<T: ApiStore + OpenConnection + PutTicket + SweepStore + TakeTicket> Store for T {}
 
 fn channel(name: &str) -> Channel {
     Channel::parse(name).unwrap()
@@ -38,6 +40,7 @@ async fn check(store: &impl Store) {
     a_tombstone_refuses_everything(store).await;
     subscriptions_are_listed(store).await;
     several_are_listed_or_none(store).await;
+    connections_are_listed_by_their_time(store).await;
     a_refresh_moves_the_end(store).await;
     commands_are_counted_once(store).await;
     a_subscription_is_renewed(store).await;
@@ -206,6 +209,33 @@ async fn several_are_listed_or_none(store: &impl Store) {
     let row = store.read(&id).await.unwrap().unwrap();
     assert_eq!(row.subscriptions, some(0..MAX_TOGETHER));
     assert_eq!(store.add(&connection, &some(MAX_TOGETHER..MAX_SUBSCRIPTIONS)).await, Ok(Ok(())));
+}
+
+async fn connections_are_listed_by_their_time(store: &impl Store) {
+    let opened = |n: i64| Connection::opened(format!("opened-{n}==").into(), None, AT + n * 60_000);
+    for n in [0, 1, 60] {
+        store.put_opened(&opened(n)).await.unwrap();
+        store.open(&opened(n)).await.unwrap().unwrap();
+        store.add(&opened(n), &subscribed(&format!("room:opened{}", n / 60), "s")).await.unwrap().unwrap();
+    }
+    let listed = async || {
+        let mut listed = Vec::new();
+        for bucket in Bucket::all(AT + 60 * 60_000) {
+            listed.extend(store.opened(bucket, None).await.unwrap().connections);
+        }
+        listed.retain(|opened| opened.id.as_str().starts_with("opened-"));
+        listed.sort_by_key(|opened| opened.at);
+        listed
+    };
+    let expected = [0, 1, 60].map(|n| Opened { id: opened(n).id, at: opened(n).connected_at });
+    assert_eq!(listed().await, expected);
+    store.delete_opened(&opened(1).id, opened(1).connected_at).await.unwrap();
+    assert_eq!(listed().await, [expected[0].clone(), expected[2].clone()]);
+    let ids = expected.map(|opened| opened.id);
+    store.close(&ids[2], AT / 1000).await.unwrap();
+    let unknown = [ids.clone().to_vec(), vec!["unknown-I==".into()]].concat();
+    assert_eq!(store.channels(&unknown).await, Ok([channel("room:opened0")].into()));
+    assert_eq!(store.channels(&[]).await, Ok([].into()));
 }
 
 async fn a_refresh_moves_the_end(store: &impl Store) {

@@ -16,6 +16,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("connect", &["shared"]),
     ("disconnect", &["shared"]),
     ("default", &["shared"]),
+    ("sweeper", &["shared"]),
     ("local", &["cloudwatch", "sam"]),
     ("cli", &["cloudwatch", "local", "sam", "shared"]),
     ("e2e", &["cli", "cloudwatch", "local", "sam", "shared"]),

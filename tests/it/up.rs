@@ -333,6 +333,7 @@ fn check_tells_what_would_run() {
         "$connect     function ConnectFunction",
         "$default     function DefaultFunction, two-way",
         "Table switchboard-Table",
+        "every 60 s: function SweeperFunction",
     ] {
         assert!(text.contains(part), "{part:?} in:\n{text}");
     }

@@ -100,7 +100,7 @@ pub(crate) struct UpOptions {
     /// Build the functions with optimisation.
     #[arg(long)]
     pub(crate) release: bool,
-    /// Run the 10-minute and 2-hour clocks of connections so many times faster.
+    /// Run the 10-minute and 2-hour clocks of connections, and schedules, so many times faster.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = time_scale)]
     pub(crate) time_scale: f64,
     /// Take as many requests and new connections a second as come: AWS's limits of an account are

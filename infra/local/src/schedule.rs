@@ -1,7 +1,11 @@
 //! EventBridge: rules that invoke a function again and again.
 //!
-//! The first time is one interval after the start, as after a rule's creation. What a function fails at
+//! The first time is one interval after the start, as after a rule's creation. Intervals are on the
+//! scaled clock, as the limits of connections are, and so is the time that an event tells: whoever
+//! watches over those limits sees both go by at one pace. What a function fails at
 //! is not tried again here; on AWS an asynchronous invocation is, twice.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use sam::app::Schedule;
@@ -11,6 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::triggers::Ground;
+
+/// The shortest interval, however fast the clock runs: what is invoked has work to do each time.
+const SHORTEST: Duration = Duration::from_millis(500);
 
 /// The running rules.
 #[derive(Debug)]
@@ -39,25 +46,33 @@ impl Schedules {
 }
 
 async fn run(schedule: Schedule, ground: Ground, mut stop: watch::Receiver<bool>) {
-    let mut ticks = interval_at(Instant::now() + schedule.every, schedule.every);
+    let (began, began_ms) = (Instant::now(), ground.clock.now_ms());
+    let every = schedule.every.div_f64(ground.time_scale).max(SHORTEST);
+    let mut ticks = interval_at(began + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
+        let at;
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            _ = ticks.tick() => {}
+            tick = ticks.tick() => {
+                // Exactly so many intervals after the start, however late it is.
+                at = (tick - began).mul_f64(ground.time_scale);
+            }
         }
-        if let Err(error) = ground.invoke.invoke(&schedule.function, event(&schedule, &ground)).await {
+        let now_ms = began_ms.saturating_add(i64::try_from(at.as_millis()).unwrap_or(i64::MAX));
+        if let Err(error) = ground.invoke.invoke(&schedule.function, event(&schedule, &ground, now_ms)).await
+        {
             tracing::warn!(rule = schedule.name, %error, "a scheduled invocation failed");
         }
     }
 }
 
-fn event(schedule: &Schedule, ground: &Ground) -> Bytes {
+fn event(schedule: &Schedule, ground: &Ground, now_ms: i64) -> Bytes {
     if let Some(input) = &schedule.input {
         return Bytes::from(input.to_string());
     }
-    let now = jiff::Timestamp::from_second(ground.clock.now_ms() / 1000).unwrap_or_default();
+    let now = jiff::Timestamp::from_second(now_ms / 1000).unwrap_or_default();
     let Ground { region, account_id, .. } = ground;
     let event = json!({
         "version": "0",
@@ -76,7 +91,6 @@ fn event(schedule: &Schedule, ground: &Ground) -> Bytes {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use futures_util::future::BoxFuture;
     use serde_json::Value;
@@ -117,9 +131,14 @@ mod tests {
     }
 
     fn start(schedules: Vec<Schedule>) -> (Schedules, mpsc::UnboundedReceiver<Value>) {
+        start_at(schedules, 1.0)
+    }
+
+    fn start_at(schedules: Vec<Schedule>, time_scale: f64) -> (Schedules, mpsc::UnboundedReceiver<Value>) {
         let (told, events) = mpsc::unbounded_channel();
         let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
-        let ground = Ground { invoke: Arc::new(Told(told)), clock: Arc::new(Fixed), region, account_id };
+        let (invoke, clock) = (Arc::new(Told(told)), Arc::new(Fixed));
+        let ground = Ground { invoke, clock, time_scale, region, account_id };
         (Schedules::start(schedules, &ground), events)
     }
 
@@ -130,12 +149,24 @@ mod tests {
         let event = events.recv().await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), 60);
         assert_eq!(event["detail-type"], "Scheduled Event");
-        assert_eq!(event["time"], "2026-09-25T09:20:12Z");
+        assert_eq!(event["time"], "2026-09-25T09:21:12Z");
         assert_eq!(event["resources"][0], "arn:aws:events:us-east-1:123456789012:rule/tick");
         events.recv().await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), 120);
         schedules.shutdown().await;
         assert!(events.recv().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rule_is_on_the_scaled_clock() {
+        let (schedules, mut events) = start_at(vec![schedule(None)], 120.0);
+        let begun = Instant::now();
+        for minute in ["21", "22", "23"] {
+            let event = events.recv().await.unwrap();
+            assert_eq!(event["time"], format!("2026-09-25T09:{minute}:12Z"));
+        }
+        assert_eq!(begun.elapsed().as_millis(), 1500);
+        schedules.shutdown().await;
     }
 
     #[tokio::test(start_paused = true)]

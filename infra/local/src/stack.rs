@@ -187,10 +187,12 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     let tables = Tables::start(private, app.tables, file).await?;
     let services = Services::start(config.aws, backends);
     host.warm().await.map_err(|(function, reason)| {
-        let output = last_lines(&logs, groups.get(&function));
+        let output = last_lines(&logs, groups.get(&function).map_or("", String::as_str));
         StartError::Function { function, reason, output }
     })?;
-    let ground = Ground::new(Arc::new(host.clone()), Arc::clone(&clock), &config.settings);
+    let invoke = Arc::new(host.clone());
+    let ground = Ground::new(invoke, Arc::clone(&clock), &config.settings);
+    let ground = Ground { time_scale: config.time_scale, ..ground };
     let settings = gateway::Settings {
         apis: app.apis,
         invoke: Arc::new(Killing { host: host.clone(), faults: Arc::clone(&faults) }),

@@ -24,6 +24,8 @@ pub(crate) struct Declared {
 pub(crate) struct Ground {
     pub(crate) invoke: Arc<dyn Invoke>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// How many times faster schedules run.
+    pub(crate) time_scale: f64,
     pub(crate) region: String,
     /// Twelve digits.
     pub(crate) account_id: String,
@@ -40,7 +42,7 @@ pub(crate) struct Triggers {
 impl Ground {
     pub(crate) fn new(invoke: Arc<dyn Invoke>, clock: Arc<dyn Clock>, settings: &sam::Settings) -> Self {
         let (region, account_id) = (settings.region.clone(), settings.account_id.clone());
-        Self { invoke, clock, region, account_id }
+        Self { invoke, clock, time_scale: 1.0, region, account_id }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::auth::{TokenSettings, TokenVerifier};
 use crate::channel::Namespaces;
 use crate::model::Rate;
 use crate::service::Settings;
+use crate::service::sweep::SweepSettings;
 use crate::telemetry::UserHash;
 
 /// The variable of the management API's address: a setting of the AWS SDK itself.
@@ -38,6 +39,10 @@ pub struct Config {
     /// them), and what tokens are checked with: `TOKEN_SECRET`, `TOKEN_PUBLIC_KEY` (PEM), `TOKEN_JWKS_URL`,
     /// `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.
     pub settings: Settings,
+    /// The dimensions of the metrics of functions that no API invokes: `API_ID` and `STAGE_NAME`.
+    pub api: (Option<String>, Option<String>),
+    /// What the sweeper does: `KEEP_ALIVE` and `RENEW_CONNECTIONS`.
+    pub sweep: SweepSettings,
 }
 
 /// A variable that is missing or cannot be understood.
@@ -89,6 +94,11 @@ impl Config {
                 max_connections_per_user: limit("MAX_CONNECTIONS_PER_USER", set)?,
                 rate: limit("MAX_COMMANDS_PER_SECOND", set)?.map(|per_second| Rate { per_second }),
                 allowed_origins: origins(&set("ALLOWED_ORIGINS").unwrap_or_default())?,
+            },
+            api: (set("API_ID"), set("STAGE_NAME")),
+            sweep: SweepSettings {
+                keep_alive: switch("KEEP_ALIVE", set)?,
+                renew: switch("RENEW_CONNECTIONS", set)?,
             },
         })
     }

@@ -7,9 +7,11 @@ pub mod handshake;
 pub mod http;
 pub mod response;
 pub mod run;
+pub mod schedule;
 
 pub use config::Config;
 pub use event::EventType;
 pub use handlers::{authorize, connect, disconnect, frame};
 pub use http::serve_api;
 pub use run::{Error, Function, exit, run, run_http};
+pub use schedule::{run_scheduled, sweep};

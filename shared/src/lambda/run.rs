@@ -54,11 +54,11 @@ pub enum Error {
 /// A function's process, from its start on.
 #[derive(Debug)]
 pub struct Function {
-    config: Config,
+    pub(super) config: Config,
     sdk: SdkConfig,
     emitter: Emitter,
     usage: Usage,
-    started: Instant,
+    pub(super) started: Instant,
 }
 
 /// What a handler is given: the event, and what there is to handle it.
@@ -210,17 +210,8 @@ where
         }
         Err(bad) => (unknown_fields(), Err(diagnostic("BadEvent", bad.to_string()))),
     };
-    let invocation = Invocation {
-        function: function.config.function.clone(),
-        function_request_id: context.request_id,
-        trace_id: context.xray_trace_id,
-        cold_start: if init.is_some() { "true" } else { "false" },
-        init_duration: init.map(|took| format!("{:.1}", took.as_secs_f64() * 1000.0)),
-        cold_starts: init.map(|_| 1),
-        invocations: 1,
-        ..Invocation::default()
-    };
-    function.emit(request, invocation, began.elapsed(), events, &result);
+    let invocation = function.invocation(context, init);
+    function.emit(request, invocation, began.elapsed(), Work::nothing(events), &result);
     match result?.response {
         Response::Unauthorized => Err(diagnostic("Unauthorized", "Unauthorized".to_owned())),
         Response::Unavailable => Err(diagnostic("Unavailable", "it cannot be told who this is".to_owned())),
@@ -252,13 +243,28 @@ where
 }
 
 impl Function {
-    /// Writes the wide event.
-    fn emit(
+    /// What Lambda says of an invocation.
+    pub(super) fn invocation(&self, context: Context, init: Option<Duration>) -> Invocation {
+        Invocation {
+            function: self.config.function.clone(),
+            function_request_id: context.request_id,
+            trace_id: context.xray_trace_id,
+            cold_start: if init.is_some() { "true" } else { "false" },
+            init_duration: init.map(|took| format!("{:.1}", took.as_secs_f64() * 1000.0)),
+            cold_starts: init.map(|_| 1),
+            invocations: 1,
+            ..Invocation::default()
+        }
+    }
+
+    /// Writes the wide event; of an invocation that failed before it could say what it did, with
+    /// `nothing`.
+    pub(super) fn emit(
         &self,
         request: RequestFields,
         mut invocation: Invocation,
         took: Duration,
-        events: EventType,
+        nothing: Work,
         result: &Result<Outcome, Diagnostic>,
     ) {
         let units = self.usage.take();
@@ -272,7 +278,7 @@ impl Function {
             }
             Err(diagnostic) => {
                 invocation.error = Some(format!("{}: {}", diagnostic.error_type, diagnostic.error_message));
-                (true, Work::nothing(events))
+                (true, nothing)
             }
         };
         if let Some(error) = &mut invocation.error {
@@ -307,7 +313,7 @@ impl Work {
 }
 
 /// When a handler must be done, so that its answer and its line still get out.
-fn deadline(context: &Context, clock: &dyn Clock) -> Instant {
+pub(super) fn deadline(context: &Context, clock: &dyn Clock) -> Instant {
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
     let left = u64::try_from(deadline.saturating_sub(clock.now_ms())).unwrap_or(0);
     Instant::now() + Duration::from_millis(left).saturating_sub(RESERVE)
@@ -328,12 +334,12 @@ fn span(request: &RequestFields, context: &Context) -> tracing::Span {
     )
 }
 
-fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
+pub(super) fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message }
 }
 
 /// The words of a panic.
-fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
     let words = panic.downcast_ref::<String>().map(String::as_str);
     words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the handler panicked").to_owned()
 }

@@ -11,7 +11,7 @@ use crate::protocol::codec::MAX_COMMANDS;
 pub const MAX_SUBSCRIPTIONS: usize = 100;
 
 /// API Gateway ends a connection after two hours; five minutes more and it is surely gone.
-const HARD_LIFE_S: i64 = (2 * 60 + 5) * 60;
+pub(super) const HARD_LIFE_S: i64 = (2 * 60 + 5) * 60;
 
 /// The connection's own row outlives the rows it lists, so that they can be cleaned by it.
 pub(super) const ROW_LIFE_S: i64 = HARD_LIFE_S + 10 * 60;

@@ -119,6 +119,9 @@ impl DisconnectCode {
     pub const INSUFFICIENT_STATE: Self = Self { code: 3010, reason: "insufficient state" };
     /// A server has asked for it: the client is to stay away.
     pub const FORCED: Self = Self { code: 3503, reason: "force disconnect" };
+    /// API Gateway is about to end the connection, which has lived for two hours: the client library
+    /// connects again, and recovers.
+    pub const RENEWED: Self = Self { code: 3011, reason: "force reconnect" };
     /// The connection's row is gone or closed: only a new connection can go on.
     pub const STALE: Self = Self { code: 3000, reason: "connection closed" };
 }

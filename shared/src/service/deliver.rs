@@ -30,7 +30,7 @@ use super::history::publication;
 use super::publish::MAX_FRAME;
 
 /// Posts in flight at once. API Gateway has no batch call: every recipient is a request.
-const CONCURRENT_POSTS: usize = 64;
+pub(super) const CONCURRENT_POSTS: usize = 64;
 
 /// The time for one post with the SDK's own tries: one connection that hangs must not hold up
 /// the frame's answer.
@@ -239,7 +239,7 @@ impl<S: DeliveryStore, C: DeliveryCallbacks> Fanout<'_, S, C> {
         sent
     }
 
-    async fn post(&self, id: &ConnectionId, frame: Bytes) -> Post {
+    pub(super) async fn post(&self, id: &ConnectionId, frame: Bytes) -> Post {
         let left = |until: i64| u64::try_from(until.saturating_sub(self.clock.now_ms())).unwrap_or(0);
         let lease = self.lease_until.map_or(Duration::MAX, |until| Duration::from_millis(left(until)));
         let within = post_within(self.deadline).min(lease);

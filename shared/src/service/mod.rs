@@ -24,6 +24,7 @@ pub mod presence;
 pub mod publish;
 pub mod recover;
 pub mod subscribe;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod ticket;
@@ -38,6 +39,7 @@ pub use api::api;
 pub use connect::connect;
 pub use forget::forget;
 pub use frame::frame;
+pub use sweep::sweep;
 
 /// What the operator decided.
 #[derive(Debug, Clone, Default)]

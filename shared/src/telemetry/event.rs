@@ -139,6 +139,8 @@ pub enum Work {
     Disconnect(#[metrics(flatten)] DisconnectRecord),
     /// `$default`, and the server API.
     Frame(#[metrics(flatten)] FrameRecord),
+    /// The sweeper.
+    Sweep(#[metrics(flatten)] SweepRecord),
 }
 
 /// What the authorizer did.
@@ -234,6 +236,40 @@ pub struct FrameRecord {
     #[metrics(name = "RecoveryFailed", unit = Count)]
     pub recovery_failed: u64,
     /// What the frame's callbacks did; absent when it made none.
+    #[metrics(flatten)]
+    pub callbacks: Option<CallbackRecord>,
+}
+
+/// What the sweeper did in one minute.
+#[metrics(subfield_owned)]
+#[derive(Debug, Clone, Default)]
+pub struct SweepRecord {
+    /// The minute that it was for, in RFC 3339.
+    #[metrics(name = "sweptAt")]
+    pub hour: Option<String>,
+    /// Connections that are listed as open; absent when there was no time to see them all.
+    #[metrics(name = "ActiveConnections", unit = Count)]
+    pub active_connections: Option<u64>,
+    /// Channels that somebody is subscribed to; absent in most minutes, since counting them reads
+    /// the row of every connection.
+    #[metrics(name = "ActiveChannels", unit = Count)]
+    pub active_channels: Option<u64>,
+    /// Connections that were closed since API Gateway had ended them and nobody had told.
+    #[metrics(name = "ExpiredConnections", unit = Count)]
+    pub expired_connections: u64,
+    /// Listed connections that had been closed, or never opened, and were left by a crash.
+    #[metrics(name = "LeakedRowsSwept", unit = Count)]
+    pub leaked_rows: u64,
+    /// Connections that were sent something so that they are not idle.
+    #[metrics(name = "KeepalivesSent", unit = Count)]
+    pub keepalives: u64,
+    /// Connections that were told to make way for another.
+    #[metrics(name = "RenewalsSent", unit = Count)]
+    pub renewals: u64,
+    /// 1 when time was up before all was done.
+    #[metrics(name = "SweepCutOff", unit = Count)]
+    pub cut_off: u64,
+    /// Posts, and telling others who has left; absent when there were none.
     #[metrics(flatten)]
     pub callbacks: Option<CallbackRecord>,
 }

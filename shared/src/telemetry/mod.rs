@@ -8,8 +8,8 @@ pub mod usage;
 
 pub use emf::Emitter;
 pub use event::{
-    AuthorizeRecord, ConnectRecord, DisconnectRecord, FrameRecord, Invocation, RequestFields, UserHash,
-    WideEvent, Work,
+    AuthorizeRecord, ConnectRecord, DisconnectRecord, FrameRecord, Invocation, RequestFields, SweepRecord,
+    UserHash, WideEvent, Work,
 };
 pub use usage::Usage;
 

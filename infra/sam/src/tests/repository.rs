@@ -56,6 +56,11 @@ fn check(environment: &str, anonymous: &str, namespaces: &str) {
     let api = &app.functions["ApiFunction"].environment;
     assert_eq!(api["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"], endpoint);
     assert_eq!(api["API_KEY"].is_empty(), environment != "local", "no key is known to others");
+    let [schedule] = &app.schedules[..] else { panic!("{:?}", app.schedules) };
+    assert_eq!((schedule.function.as_str(), schedule.every.as_secs()), ("SweeperFunction", 60));
+    let sweeper = &app.functions["SweeperFunction"].environment;
+    assert_eq!((&sweeper["API_ID"], sweeper["STAGE_NAME"].as_str()), (&app.apis[0].id, environment));
+    assert_eq!((sweeper["KEEP_ALIVE"].as_str(), sweeper["RENEW_CONNECTIONS"].as_str()), ("false", "true"));
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub(super) const VOID: &str = "void";
 const DATA: &str = "d";
 const TAGS: &str = "tg";
 const CLIENT: &str = "c";
-const CONNECTED_AT: &str = "at";
+/// The attribute of the time at which a connection opened.
+pub(super) const CONNECTED_AT: &str = "at";
 
 /// A whole number.
 pub(super) fn number(value: i64) -> AttributeValue {

@@ -7,6 +7,7 @@ mod inspect;
 mod item;
 mod server;
 mod ticket;
+mod sweep;
 mod write;
 
 pub use inspect::{Connections, Found};

@@ -6,11 +6,12 @@ use super::Memory;
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::keys::Key;
+use crate::model::opened::{Bucket, Opened};
 use crate::model::spread::Spread;
-use crate::model::{Connection, Member, Subscription, keys};
+use crate::model::{Connection, Member, State, Subscription, keys};
 use crate::ports::{
-    CountDevices, DeleteIndex, ExtendIndex, ListMembers, MemberPage, NoteMissing, PutIndex, ReadSpread,
-    SpreadMembers, StoreError, WelcomeMember,
+    CountDevices, DeleteIndex, ExtendIndex, ListMembers, ListOpened, MemberPage, NoteMissing, OpenedPage,
+    PutIndex, ReadChannels, ReadSpread, SpreadMembers, StoreError, WelcomeMember,
 };
 
 impl PutIndex for Memory {
@@ -175,6 +176,30 @@ impl SpreadMembers for Memory {
             if there.shards <= spread.shards {
                 *there = spread;
             }
+        })
+        .await
+    }
+}
+
+impl ListOpened for Memory {
+    async fn opened(&self, bucket: Bucket, after: Option<&str>) -> Result<OpenedPage, StoreError> {
+        let partition = keys::bucket(bucket);
+        self.table(|state| {
+            let rows = state.opened.iter().filter(|(key, _)| key.partition == partition);
+            let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.sort.as_str() > after));
+            let opened = |(key, at): (&Key, &i64)| Opened { id: key.sort.as_str().into(), at: *at };
+            OpenedPage { connections: rows.map(opened).collect(), next: None }
+        })
+        .await
+    }
+}
+
+impl ReadChannels for Memory {
+    async fn channels(&self, ids: &[ConnectionId]) -> Result<BTreeSet<Channel>, StoreError> {
+        self.table(|state| {
+            let rows = ids.iter().filter_map(|id| state.connections.get(id));
+            let open = rows.filter(|row| row.state == State::Open);
+            open.flat_map(|row| row.subscriptions.keys().cloned()).collect()
         })
         .await
     }

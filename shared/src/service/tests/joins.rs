@@ -4,7 +4,9 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::frames::check;
 use super::races::interleave;
+use super::sweep::kept_alive_at;
 use super::{World, token};
+use crate::service::sweep::SweepSettings;
 
 #[test]
 fn members_that_ask_for_it_are_told_of_others() {
@@ -41,11 +43,11 @@ fn a_namespace_can_tell_everyone() {
     );
 }
 
-const JOIN: &str =
+pub(super) const JOIN: &str =
     "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"lobby:1\",\"join_leave\":true}}";
 
 /// A world in which the connections have joined `lobby:1` and listen.
-async fn lobby(ids: &[&str]) -> World {
+pub(super) async fn lobby(ids: &[&str]) -> World {
     let world = World::new();
     for id in ids {
         world.connect(id, None).await;
@@ -55,7 +57,7 @@ async fn lobby(ids: &[&str]) -> World {
 }
 
 /// How often `who` was told that the connection has left.
-fn leaves(world: &World, who: &str, left: &str) -> usize {
+pub(super) fn leaves(world: &World, who: &str, left: &str) -> usize {
     let push = format!(r#""leave":{{"info":{{"user":"","client":"{left}"}}}}"#);
     world.received(who).iter().filter(|frame| frame.contains(&push)).count()
 }
@@ -104,7 +106,7 @@ proptest! {
     #[test]
     fn however_an_end_is_noticed_it_is_told_once(
         order in proptest::collection::vec(any::<u8>(), 1..60),
-        ends in proptest::collection::vec(0..3_u8, 1..5),
+        ends in proptest::collection::vec(0..4_u8, 1..5),
     ) {
         let world = World::new();
         let prepared = world.clone();
@@ -120,6 +122,11 @@ proptest! {
                 match end {
                     0 => drop(world.disconnect("b").await),
                     1 => drop(world.send("b", &format!("m{number}"), "garbage").await),
+                    2 => {
+                        world.memory.lose(&"b".into());
+                        let settings = SweepSettings { keep_alive: true, renew: false };
+                        drop(world.sweep(kept_alive_at("b"), settings).await);
+                    }
                     _ => {
                         world.memory.lose(&"b".into());
                         let frame = r#"{"id":3,"publish":{"channel":"lobby:1","data":1}}"#;

@@ -10,6 +10,7 @@ mod races;
 mod server;
 mod shards;
 mod subscriptions;
+mod sweep;
 mod tickets;
 mod tokens;
 
@@ -21,6 +22,7 @@ use serde_json::json;
 
 use super::deliver::Fanout;
 use super::frame::{Frames, Request, frame};
+use super::sweep::SweepSettings;
 use super::{Settings, connect};
 use crate::adapters::memory::Memory;
 use crate::auth::tests::sign;
@@ -29,7 +31,7 @@ use crate::channel::{Channel, Namespaces};
 use crate::clock::{Clock, ManualClock};
 use crate::ids::{ConnectionId, UserId};
 use crate::model::Connection;
-use crate::telemetry::FrameRecord;
+use crate::telemetry::{FrameRecord, SweepRecord};
 
 /// When the tests take place: milliseconds since the epoch.
 const NOW: i64 = 1_790_328_012_000;
@@ -94,15 +96,25 @@ impl World {
     }
 
     async fn disconnect(&self, id: &str) -> bool {
-        let fanout = Fanout {
+        self.fanout(Duration::from_secs(8)).part(&id.into()).await.unwrap().0.is_some()
+    }
+
+    /// The sweep of the minute at `now_ms`, by the schedule.
+    async fn sweep(&self, now_ms: i64, settings: SweepSettings) -> SweepRecord {
+        let mut record = SweepRecord::default();
+        super::sweep(&self.fanout(Duration::from_secs(50)), settings, now_ms, &mut record).await.unwrap();
+        record
+    }
+
+    fn fanout(&self, within: Duration) -> Fanout<'_, Memory, Memory> {
+        Fanout {
             store: &self.memory,
             callbacks: &self.memory,
             namespaces: &self.settings.namespaces,
             clock: &self.clock,
-            deadline: Instant::now() + Duration::from_secs(8),
+            deadline: Instant::now() + within,
             lease_until: None,
-        };
-        fanout.part(&id.into()).await.unwrap().0.is_some()
+        }
     }
 
     /// Sends one frame and gives the answer with what was recorded.

@@ -15,6 +15,7 @@ use crate::ids::ConnectionId;
 use crate::model::spread::Spread;
 use crate::model::{Connection, State, keys};
 use crate::ports::SpreadMembers;
+use crate::service::sweep::SweepSettings;
 
 const CONNECTIONS: [&str; 3] = ["a", "b", "c"];
 const CHANNELS: [&str; 3] = ["room:1", "room:2", "log:1"];
@@ -294,6 +295,8 @@ proptest! {
         let (leaked, _) = faults(&world);
         let of_a_connect = leaked.iter().all(|key| key.contains("\"U#") || key.contains("\"T#"));
         prop_assert!(of_a_connect, "{:?}", leaked);
+        sweep(&world);
+        prop_assert!(world.memory.opened().is_empty(), "nothing is listed any more");
     }
 
     #[test]
@@ -302,6 +305,16 @@ proptest! {
         let (_, seen) = run(1, &acts, &order, None);
         prop_assert_eq!(seen.ends, ["a"]);
     }
+}
+
+/// Two hours and some minutes later.
+fn sweep(world: &World) {
+    let world = world.clone();
+    let swept = async move {
+        let over = super::NOW + 126 * 60_000;
+        world.sweep(over, SweepSettings::default()).await;
+    };
+    interleave(vec![Box::pin(swept)], &[0], None);
 }
 
 /// Every socket is lost, and somebody publishes to every channel.
