@@ -46,11 +46,8 @@ pub(super) fn hash(request: &Signable<'_>, signed_headers: &str) -> Option<Strin
 }
 
 fn hex_of_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // A string takes everything.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let halves = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
 /// A path without the segments `.` and `..` and without empty ones.
@@ -93,13 +90,17 @@ fn write_header(canonical: &mut String, name: &str, headers: &HeaderMap) -> Opti
     for value in headers.get_all(name) {
         canonical.push(before);
         let value = value.to_str().ok()?.trim_matches(' ');
+        before = ',';
+        if !value.contains("  ") {
+            canonical.push_str(value);
+            continue;
+        }
         let mut spaced = false;
         canonical.extend(value.chars().filter(|c| {
             let again = *c == ' ' && spaced;
             spaced = *c == ' ';
             !again
         }));
-        before = ',';
     }
     canonical.push('\n');
     (before == ',').then_some(())
