@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use axum::serve::ListenerExt;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -105,16 +104,13 @@ impl Process {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&output.stdout).run());
         tasks.spawn(Arc::clone(&output.stderr).run());
-        let router = runtime_api::router(Arc::clone(function), id, Arc::clone(&output), Arc::clone(system));
-        let listener = listener.tap_io(|stream| {
-            // Without it an answer waits for the acknowledgement of the one before. A refusal
-            // costs only that time.
-            let _ = stream.set_nodelay(true);
-        });
-        tasks.spawn(async move {
-            // It never ends by itself.
-            let _ = axum::serve(listener, router).await;
-        });
+        let speaker = runtime_api::Environment {
+            function: Arc::clone(function),
+            id,
+            output: Arc::clone(&output),
+            system: Arc::clone(system),
+        };
+        tasks.spawn(runtime_api::serve(listener, speaker));
         Ok(Self { child, output, _tasks: tasks })
     }
 

@@ -163,9 +163,12 @@ impl Slot {
         }
     }
 
-    /// Until when its watcher may sleep now.
+    /// Until when its watcher may sleep now. While invocations wait, what comes after an answer has to be
+    /// looked at within a short time: a watcher that sleeps no longer than that before the answer, too, is
+    /// not woken by every one.
     pub(super) fn watch(&mut self, closing: Option<Closing>, crowded: bool) -> Instant {
-        self.watched = self.due(closing, crowded);
+        let due = self.due(closing, crowded);
+        self.watched = if crowded && self.is_busy() { due.min(Instant::now() + PATIENCE) } else { due };
         self.watched
     }
 

@@ -281,6 +281,25 @@ async fn the_watcher_is_woken_only_when_it_would_sleep_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_invocations_wait_answers_wake_no_watcher() {
+    let mut function = Played::new(None);
+    for _ in 0..4 {
+        function.invoke("x");
+    }
+    function.function.watch(0);
+    function.next(0);
+    let changed = function.function.lock().environments[&0].changed();
+    let woken = || changed.notified().now_or_never().is_some();
+    assert!(woken(), "it slept towards the end of the Init phase");
+    function.function.watch(0);
+    for _ in 0..3 {
+        function.echo(0);
+        assert!(!woken());
+    }
+    assert_eq!(function.function.watch(0), Instant::now() + Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_initialisation_is_tried_once_more_within_the_timeout() {
     let mut function = Played::new(None);
     function.invoke("1");
