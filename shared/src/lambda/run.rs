@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use futures_util::FutureExt;
@@ -117,6 +118,9 @@ impl Function {
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            // It gives up a body that stalls for 20 seconds. No call of ours streams, so the limit of
+            // an attempt is over first, and what wraps every body costs time.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
         let emitter = Emitter::new(&config.metrics_namespace, config.detailed_metrics);

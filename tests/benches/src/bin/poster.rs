@@ -2,14 +2,24 @@
 //! `@connections` with the AWS SDK, `raw` with no more than bytes on a socket, and `echo` as its
 //! answer. `id` answers who the client is.
 
+use std::time::Duration;
+
 use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+
+/// As the functions of the application have it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What is kept between events.
 struct Poster {
@@ -23,9 +33,22 @@ struct Poster {
 async fn main() -> Result<(), Error> {
     let endpoint = std::env::vars().find(|(name, _)| name == "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI");
     let (_, endpoint) = endpoint.ok_or("there is no endpoint of the management API")?;
-    let sdk = Client::new(&aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await);
-    let poster = Poster { sdk, endpoint, raw: Mutex::new(None) };
+    let poster = Poster { sdk: sdk().await, endpoint, raw: Mutex::new(None) };
     lambda_runtime::run(service_fn(|event| poster.handle(event))).await
+}
+
+/// The SDK, set up as the functions of the application have it.
+async fn sdk() -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(500))
+        .operation_attempt_timeout(Duration::from_secs(1))
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .load();
+    Client::new(&config.await)
 }
 
 impl Poster {
