@@ -29,12 +29,24 @@ fn pid(child: &Child) -> Result<Pid, Failure> {
     Pid::from_raw(i32::try_from(id)?).ok_or_else(|| "it has no id".into())
 }
 
-/// The folder of this package.
-fn here() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The benchmarks' application: a folder beside this program with the template and, as `bootstrap`, the
+/// function that was built with this program. A `switchboard` that builds it itself would compile its
+/// dependencies once more, as cargo prepares them otherwise for link-time optimisation with this program.
+fn application() -> Result<PathBuf, Failure> {
+    let poster = std::env::current_exe()?.with_file_name("poster");
+    let folder = poster.with_file_name("bench-app");
+    let (template, bootstrap) = (folder.join("template.yaml"), folder.join("bootstrap"));
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(&template, include_str!("../template.yaml"))?;
+    // The last run's may be an older one.
+    if bootstrap.exists() {
+        std::fs::remove_file(&bootstrap)?;
+    }
+    std::fs::hard_link(&poster, &bootstrap)?;
+    Ok(template)
 }
 
-/// `switchboard up --release` with the benchmarks' template.
+/// `switchboard up` with the benchmarks' template.
 pub(crate) struct Switchboard {
     child: Child,
     /// Where clients connect.
@@ -54,22 +66,10 @@ impl Switchboard {
     async fn with(more: &[&str]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?.with_file_name("switchboard");
         let mut child = Command::new(program)
-            .args([
-                "up",
-                "--release",
-                "--json",
-                "--logs",
-                "none",
-                "--port",
-                "0",
-                "--aws-port",
-                "0",
-                "--no-quotas",
-            ])
+            .args(["up", "--json", "--logs", "none", "--port", "0", "--aws-port", "0", "--no-quotas"])
             .args(more)
             .arg("--template")
-            .arg(here().join("template.yaml"))
-            .current_dir(here().join("../.."))
+            .arg(application()?)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
