@@ -11,6 +11,7 @@
 mod cases;
 mod commands;
 mod discovery;
+mod document;
 mod errors;
 mod functions;
 mod fuzz;

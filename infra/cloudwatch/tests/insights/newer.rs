@@ -129,6 +129,7 @@ fn commands_that_need_all_rows_refuse_too_many() {
         "outlier a | stats count(*)",
         "sessionize a | stats count(*)",
         "fields a | addtotals col=true | stats count(*)",
+        "fields a | accum a | stats count(*)",
     ] {
         assert_eq!(read(query, 100_001), Err(words.to_owned()), "{query}");
     }

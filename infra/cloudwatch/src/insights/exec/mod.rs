@@ -255,13 +255,14 @@ impl Execution {
         let mut gathered = Some(self.gathered);
         let mut rows: Vec<Row<'static>> = Vec::new();
         let mut cut = false;
-        for segment in &plan.segments {
+        for (place, segment) in plan.segments.iter().enumerate() {
             let mut sink = gathered.take().unwrap_or_else(|| Gathered::new(Some(segment)));
             for row in std::mem::take(&mut rows) {
                 sink.feed(segment, &self.context, &self.limits, most, row)?;
             }
             cut = sink.is_cut(segment, most);
-            if cut && segment.transforms.iter().any(Transform::needs_all) {
+            let goes_on = place + 1 < plan.segments.len();
+            if cut && (goes_on || segment.transforms.iter().any(Transform::needs_all)) {
                 return Err(ExecutionError::TooManyRows(most));
             }
             rows = sink.finish(segment, &self.context, most, plan.diff.is_some());
