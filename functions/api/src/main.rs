@@ -11,6 +11,6 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
-    let (table, callbacks) = (function.table(), function.callbacks());
+    let (table, callbacks) = (function.table(), function.callbacks()?);
     lambda::run_http(&function, async |invoked| lambda::serve_api(&table, &callbacks, invoked).await).await
 }

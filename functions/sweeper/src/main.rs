@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::start().await?;
-    let (table, callbacks) = (function.table(), function.callbacks());
+    let (table, callbacks) = (function.table(), function.callbacks()?);
     lambda::run_scheduled(&function, async |scheduled| lambda::sweep(&table, &callbacks, scheduled).await)
         .await
 }

@@ -41,7 +41,7 @@ type Operation = fn(&Api, &Input) -> Result<Value, ApiError>;
 const CHANGES: [&str; 5] = ["Create", "Delete", "Put", "Tag", "Untag"];
 
 /// All operations.
-const OPERATIONS: [(&str, Operation); 34] = [
+const OPERATIONS: [(&str, Operation); 33] = [
     ("CreateLogGroup", groups::create),
     ("CreateLogStream", streams::create),
     ("CreateLookupTable", lookup_tables::create),

@@ -1,5 +1,4 @@
-//! Queries of Logs Insights: StartQuery, GetQueryResults, StopQuery, DescribeQueries and
-//! ListLogGroupsForQuery.
+//! Queries of Logs Insights: StartQuery, GetQueryResults, StopQuery and DescribeQueries.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::ApiError;
 use super::groups::put_token;
-use super::input::{Input, group_of, invalid_token, page, page_token};
+use super::input::{Input, group_of, invalid_token, page_token};
 use crate::insights::{self, Limits, Query, Range, Results, Source, Statistics};
 use crate::queries::{Job, Request, resolve};
 
@@ -29,10 +28,6 @@ const ROWS: usize = 10_000;
 
 /// Rows that a result may have.
 const MAX_ROWS: usize = 100_000;
-
-/// Groups of a page of ListLogGroupsForQuery: the fewest, when nothing is said, and the most.
-const MIN_LISTED: usize = 50;
-const MAX_LISTED: usize = 500;
 
 /// Queries of a page of DescribeQueries.
 const PAGE: usize = 1000;
@@ -158,24 +153,6 @@ fn statistics(read: &Statistics) -> Value {
         "estimatedBytesSkipped": 0.0,
         "logGroupsScanned": double(read.log_groups_scanned),
     })
-}
-
-/// The groups that a query reads.
-pub(super) fn groups_of(api: &Api, input: &Input) -> Result<Value, ApiError> {
-    let job = job(api, input)?;
-    let limit = input.count("maxResults", MAX_LISTED)?.unwrap_or(MIN_LISTED);
-    if limit < MIN_LISTED {
-        let rule = format!("have value greater than or equal to {MIN_LISTED}");
-        return Err(ApiError::constraint(&limit.to_string(), "maxResults", &rule));
-    }
-    let after = input.page_after()?;
-    let mut names: Vec<&String> = job.groups.iter().collect();
-    names.sort_unstable();
-    let rest = names.into_iter().filter(|name| after.as_ref().is_none_or(|after| *name > after));
-    let (names, token) = page(rest, limit, |name| name.as_str());
-    let mut answer = json!({ "logGroupIdentifiers": names });
-    put_token(&mut answer, token);
-    Ok(answer)
 }
 
 pub(super) fn stop(api: &Api, input: &Input) -> Result<Value, ApiError> {

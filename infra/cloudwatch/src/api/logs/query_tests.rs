@@ -63,19 +63,6 @@ async fn a_query_is_started_and_answered() {
 }
 
 #[tokio::test]
-async fn the_groups_of_a_query_are_listed() {
-    let api = with(&["x"]).await;
-    for name in ["b", "a"] {
-        call(&api, "CreateLogGroup", json!({ "logGroupName": name })).await;
-    }
-    let mut input = query("SOURCE logGroups(namePrefix: ['a', 'b', 'g']) | stats count(*) as c");
-    input.as_object_mut().unwrap().remove("logGroupName");
-    let id = started(&api, input).await;
-    let listed = call(&api, "ListLogGroupsForQuery", json!({ "queryId": id })).await;
-    assert_eq!(listed, json!({ "logGroupIdentifiers": ["a", "b", "g"] }));
-}
-
-#[tokio::test]
 async fn groups_are_named_in_one_way() {
     let api = with(&["x"]).await;
     let ask = |member: &str, value: Value| {
