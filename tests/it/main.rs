@@ -12,6 +12,7 @@ mod authorizers;
 mod centrifuge;
 mod chat;
 mod config;
+mod connections;
 mod documents;
 mod events;
 mod execution_log;

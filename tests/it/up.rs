@@ -292,6 +292,28 @@ fn query_and_trace_ask_the_up_of_their_folder() {
 }
 
 #[test]
+fn connections_are_those_of_the_up_of_its_folder_whose_functions_do_what_they_may() {
+    let folder = temporary("connections", "").parent().unwrap().to_owned();
+    let here = |arguments: &[&str]| {
+        let mut command = switchboard(arguments);
+        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
+        command
+    };
+    let template = root().join("infra/template.yaml");
+    let more = ["--enforce-iam", "--template", template.to_str().unwrap()];
+    let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &more].concat()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut client = runtime.block_on(Socket::open(up.text("websocket")));
+    let reply = runtime.block_on(client.ask(r#"{"id":1,"connect":{}}"#));
+    assert!(reply.starts_with(r#"{"id":1,"connect":{"client":""#), "{reply}");
+    let Output { status, stdout, stderr } = here(&["connections", "--local"]).output().unwrap();
+    assert_eq!((status.code(), String::from_utf8_lossy(&stderr).as_ref()), (Some(0), ""));
+    let text = String::from_utf8(stdout).unwrap();
+    assert!(text.contains("\n1 connection. Read units: "), "{text}");
+    assert_eq!(up.stop(Signal::TERM), Some(0));
+}
+
+#[test]
 fn trace_shows_the_lines_of_one_connection() {
     let format = r#"Format: '{"requestId":"$context.requestId","eventType":"$context.eventType","connectionId":"$context.connectionId"}'"#;
     let text = LOGGED
