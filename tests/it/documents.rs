@@ -6,12 +6,12 @@ use std::path::Path;
 use harness::{Options, Socket, Stack, root};
 use serde_json::{Value, json};
 
-fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
 /// The cells of a document's tables, without their heads.
-fn rows(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
     let is_row = |line: &&str| line.starts_with("| ");
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     text.lines().filter(is_row).map(cells).collect()
@@ -60,7 +60,7 @@ fn every_guarantee_names_a_test_that_is_there() {
     assert!(guarantees > 15, "{guarantees}");
 }
 
-const NAMESPACES: &str = r#"{
+pub(crate) const NAMESPACES: &str = r#"{
     "plain": {"allow_subscribe_for_client": true, "allow_publish_for_client": true},
     "log": {"allow_subscribe_for_client": true, "allow_publish_for_client": true, "history_size": 10,
             "history_ttl": "1h", "force_recovery": true, "allow_history_for_subscriber": true},

@@ -13,6 +13,7 @@ mod centrifuge;
 mod chat;
 mod config;
 mod connections;
+mod cost;
 mod documents;
 mod events;
 mod execution_log;
