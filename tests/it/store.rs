@@ -488,6 +488,10 @@ struct Engine {
 }
 
 impl Engine {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "who runs the tests chooses the engine; no program reads it"
+    )]
     async fn start(name: &str) -> Self {
         let Ok(endpoint) = std::env::var("SWITCHBOARD_DYNAMODB") else {
             let stack = Stack::start().await;

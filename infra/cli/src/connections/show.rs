@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::adapters::Found;
 use shared::model::Connection;
 
@@ -47,19 +47,17 @@ pub(super) fn table(found: &Found, read_units: f64) -> String {
 pub(super) fn json(found: &Found) -> String {
     let line = |connection: &Connection| {
         let channels: Vec<_> = connection.subscriptions.keys().map(ToString::to_string).collect();
-        let mut members = json!({
-            "connectionId": connection.id.as_str(),
-            "connectedAt": time(connection.connected_at),
-            "greeted": connection.greeted,
-            "channels": channels,
-        });
-        if let Some(user) = user(connection) {
-            members["user"] = user.into();
-        }
-        if let Some(at) = connection.token_expires_at {
-            members["tokenExpiresAt"] = time(at.saturating_mul(1000)).into();
-        }
-        format!("{members}\n")
+        let token = connection.token_expires_at.map(|at| json!(time(at.saturating_mul(1000))));
+        let members = [
+            ("channels", Some(json!(channels))),
+            ("connectedAt", Some(json!(time(connection.connected_at)))),
+            ("connectionId", Some(json!(connection.id.as_str()))),
+            ("greeted", Some(json!(connection.greeted))),
+            ("tokenExpiresAt", token),
+            ("user", user(connection).map(|user| json!(user))),
+        ];
+        let known = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        format!("{}\n", Value::Object(known.collect()))
     };
     found.connections.iter().map(line).collect()
 }

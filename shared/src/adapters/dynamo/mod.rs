@@ -6,8 +6,8 @@ mod history;
 mod inspect;
 mod item;
 mod server;
-mod ticket;
 mod sweep;
+mod ticket;
 mod write;
 
 pub use inspect::{Connections, Found};

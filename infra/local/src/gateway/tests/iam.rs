@@ -48,7 +48,7 @@ async fn a_function_manages_connections_when_its_role_allows_the_method() {
     let missing = "because no identity-based policy allows the execute-api:ManageConnections action";
     let allow = statement("Allow", manage, "POST/@connections/*");
     // It may: what is wrong is only that the connection is gone.
-    check_post(&[allow.clone()], 410, "The connection is gone.").await;
+    check_post(std::slice::from_ref(&allow), 410, "The connection is gone.").await;
     check_post(&[statement("Allow", manage, "DELETE/@connections/*")], 403, missing).await;
     check_post(&[statement("Allow", "execute-api:Invoke", "*")], 403, missing).await;
     let deny = statement("Deny", "execute-api:*", "*");
@@ -64,7 +64,7 @@ async fn a_function_connects_when_its_role_allows_the_route() {
         assert!(reply.body.contains(message), "{}", reply.body);
     };
     let allow = statement("Allow", "execute-api:Invoke", "$connect");
-    check(&[allow.clone()], 101, "").await;
+    check(std::slice::from_ref(&allow), 101, "").await;
     check(&[], 403, "because no identity-based policy allows the execute-api:Invoke action").await;
     let deny = statement("Deny", "*", "*");
     check(&[allow, deny], 403, "with an explicit deny in an identity-based policy").await;
