@@ -2,6 +2,7 @@
 //! that they are read once, and the series that they lead to are looked up once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::Value;
@@ -14,11 +15,47 @@ use crate::metrics::{Identity, MetricStore, Series};
 
 /// Different lists of directives, and different values of one set's dimensions, that are
 /// remembered. With more of them everything is forgotten: they are not what emitters repeat.
-const MOST: usize = 1024;
+const MOST: usize = 256;
 
 /// What was seen before.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<HashMap<Box<str>, Vec<Directive>>>);
+pub(crate) struct Known(Mutex<Memory<str, Vec<Directive>>>);
+
+/// Things by what they were read from.
+#[derive(Debug)]
+struct Memory<K: ?Sized, T> {
+    places: HashMap<Box<K>, usize>,
+    things: Vec<T>,
+}
+
+impl<K: ?Sized, T> Default for Memory<K, T> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), things: Vec::new() }
+    }
+}
+
+impl<K: ?Sized + Hash + Eq, T> Memory<K, T>
+where
+    for<'k> &'k K: Into<Box<K>>,
+{
+    /// The thing of a key, made when there is none and it can be made.
+    fn get(&mut self, key: &K, make: impl FnOnce() -> Option<T>) -> Option<&mut T> {
+        let place = match self.places.get(key) {
+            Some(place) => *place,
+            None => {
+                let made = make()?;
+                if self.things.len() >= MOST {
+                    self.places.clear();
+                    self.things.clear();
+                }
+                self.places.insert(key.into(), self.things.len());
+                self.things.push(made);
+                self.things.len() - 1
+            }
+        };
+        self.things.get_mut(place)
+    }
+}
 
 /// A directive, and where its metrics go.
 #[derive(Debug)]
@@ -26,37 +63,34 @@ struct Directive {
     shape: Shape,
     /// By the place of the set and the values of its dimensions: a series for each metric. They
     /// live as long as the store wants them to.
-    series: Vec<HashMap<Box<[u8]>, Vec<Weak<Series>>>>,
+    series: Vec<Memory<[u8], Vec<Weak<Series>>>>,
 }
 
 impl Known {
     /// Puts the metrics of a document in which nothing is wrong. False, and nothing is put, when
     /// it has to be read with care.
     pub(crate) fn measure(&self, line: &str, now_ms: i64, store: &MetricStore) -> bool {
-        let Some(plain) = Plain::read(line) else { return false };
+        self.put(line, now_ms, store).is_some()
+    }
+
+    fn put(&self, line: &str, now_ms: i64, store: &MetricStore) -> Option<()> {
+        let plain = Plain::read(line)?;
         let window = now_ms.saturating_sub(OLDEST_MS)..=now_ms.saturating_add(NEWEST_MS);
         if !window.contains(&plain.timestamp) {
-            return false;
+            return None;
         }
         // What is remembered is whole between any two lines.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains_key(plain.directives) {
-            let Some(directives) = read(plain.directives) else { return false };
-            if known.len() >= MOST {
-                known.clear();
-            }
-            known.insert(plain.directives.into(), directives);
-        }
-        let Some(directives) = known.get_mut(plain.directives) else { return false };
+        let directives = known.get(plain.directives, || read(plain.directives))?;
         // Looked at before anything is put: a document counts once.
-        let Some(values) = values(directives, &plain) else { return false };
+        let values = values(directives, &plain)?;
         let mut values = values.as_slice();
         for directive in directives {
-            let (own, rest) = values.split_at_checked(directive.shape.metrics.len()).unwrap_or_default();
+            let (own, rest) = values.split_at_checked(directive.shape.metrics.len())?;
             directive.put(own, &plain, store);
             values = rest;
         }
-        true
+        Some(())
     }
 }
 
@@ -65,7 +99,7 @@ fn read(text: &str) -> Option<Vec<Directive>> {
     let Value::Array(directives) = serde_json::from_str(text).ok()? else { return None };
     let read = |directive: &Value| {
         let shape = Shape::read(directive)?;
-        let series = shape.sets.iter().map(|_| HashMap::new()).collect();
+        let series = shape.sets.iter().map(|_| Memory::default()).collect();
         Some(Directive { shape, series })
     };
     directives.iter().map(read).collect()
@@ -107,13 +141,8 @@ impl Directive {
                 // No text has this byte.
                 key.push(0xff);
             }
-            if !known.contains_key(key.as_slice()) {
-                if known.len() >= MOST {
-                    known.clear();
-                }
-                known.insert(key.as_slice().into(), vec![Weak::new(); self.shape.metrics.len()]);
-            }
-            let Some(series) = known.get_mut(key.as_slice()) else { continue };
+            let new = || Some(vec![Weak::new(); self.shape.metrics.len()]);
+            let Some(series) = known.get(key.as_slice(), new) else { continue };
             for ((metric, value), series) in self.shape.metrics.iter().zip(values).zip(series) {
                 let found = series.upgrade().unwrap_or_else(|| {
                     let of_set = set
@@ -224,8 +253,8 @@ mod tests {
             assert!(known.measure(&line.replace("NOW", &NOW.to_string()), NOW, &store));
         }
         let known = known.0.lock().unwrap();
-        let sizes = known.values().flatten().flat_map(|directive| directive.series.iter().map(HashMap::len));
-        assert!(sizes.max() <= Some(MOST));
+        let sizes = known.things.iter().flatten().flat_map(|directive| &directive.series);
+        assert!(sizes.map(|memory| memory.things.len()).max() <= Some(MOST));
     }
 
     proptest! {
