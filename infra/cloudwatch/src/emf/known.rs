@@ -141,7 +141,7 @@ impl Directive {
                 // No text has this byte.
                 key.push(0xff);
             }
-            let new = || Some(vec![Weak::new(); self.shape.metrics.len()]);
+            let new = || Some(self.shape.metrics.iter().map(|_| Weak::new()).collect());
             let Some(series) = known.get(key.as_slice(), new) else { continue };
             for ((metric, value), series) in self.shape.metrics.iter().zip(values).zip(series) {
                 let found = series.upgrade().unwrap_or_else(|| {
