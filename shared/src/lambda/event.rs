@@ -120,21 +120,22 @@ impl Input for Event {
     }
 
     fn fields(&self, user_hash: &UserHash, detailed: bool) -> RequestFields {
-        let context = self.context.clone();
+        // Field by field: a copy of the whole context would copy what is not told, too.
+        let context = &self.context;
         RequestFields {
             api_dimension: context.apiid.clone().unwrap_or_else(unknown),
             stage_dimension: context.stage.clone().unwrap_or_else(unknown),
             route_dimension: context.route_key.clone().filter(|_| detailed),
-            api_id: context.apiid,
-            stage: context.stage,
-            route_key: context.route_key,
-            event_type: context.event_type,
-            connection_id: context.connection_id,
+            api_id: context.apiid.clone(),
+            stage: context.stage.clone(),
+            route_key: context.route_key.clone(),
+            event_type: context.event_type.clone(),
+            connection_id: context.connection_id.clone(),
             connected_at: Some(context.connected_at.to_string()),
-            message_id: context.message_id,
-            request_id: context.request_id,
-            extended_request_id: context.extended_request_id,
-            request_time: context.request_time,
+            message_id: context.message_id.clone(),
+            request_id: context.request_id.clone(),
+            extended_request_id: context.extended_request_id.clone(),
+            request_time: context.request_time.clone(),
             request_time_epoch: Some(context.request_time_epoch.to_string()),
             authorizer: user_hash.of(self.user.as_ref()),
         }

@@ -9,11 +9,8 @@ use metrique::{CloseValue, RootEntry};
 
 use super::event::WideEvent;
 
-/// Where lines go.
-type Output = Box<dyn Write + Send>;
-
 /// Writes wide events to standard output, which Lambda takes to the function's log group.
-pub struct Emitter(Mutex<(Emf, Output)>);
+pub struct Emitter(Mutex<(Emf, Box<dyn Write + Send>)>);
 
 impl Emitter {
     /// With the metrics' namespace, to standard output. Dimension sets are the gateway's own: `ApiId`, `ApiId, Stage`,
@@ -24,7 +21,8 @@ impl Emitter {
     }
 
     /// The same, to somewhere else.
-    pub(crate) fn to(output: Output, namespace: &str, detailed: bool) -> Self {
+    #[must_use]
+    pub fn to(output: Box<dyn Write + Send>, namespace: &str, detailed: bool) -> Self {
         let mut sets = vec![vec!["ApiId"], vec!["ApiId", "Stage"]];
         if detailed {
             sets.push(vec!["ApiId", "Stage", "Route"]);

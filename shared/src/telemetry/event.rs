@@ -341,7 +341,8 @@ impl UserHash {
         let mut mac = self.0.clone()?;
         mac.update(user?.as_str().as_bytes());
         let digest = mac.finalize().into_bytes();
-        Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        let first: u64 = digest.iter().take(8).fold(0, |all, byte| (all << 8) | u64::from(*byte));
+        Some(format!("{first:016x}"))
     }
 }
 
