@@ -19,6 +19,9 @@ const LINES: usize = 200_000;
 /// Rounds of each case; the fastest counts, as others use the machine, too.
 const ROUNDS: usize = 3;
 
+/// Wide events that differ, as their values and ids do.
+const DIFFERENT: u32 = 1000;
+
 const START: &str = "START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST";
 const END: &str = "END RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95";
 const REPORT: &str = "REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 12.30 ms\t\
@@ -26,11 +29,14 @@ const REPORT: &str = "REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDu
 
 /// Measures and prints.
 pub(crate) fn run() -> Result<(), Failure> {
-    let wide = wide_event(SystemClock.now_ms());
+    let now_ms = SystemClock.now_ms();
+    let wide: Vec<String> = (0..DIFFERENT).map(|number| wide_event(now_ms, number)).collect();
+    let wide: Vec<&str> = wide.iter().map(String::as_str).collect();
+    let invocations: Vec<&str> = wide.iter().flat_map(|wide| [START, wide, END, REPORT]).collect();
     let cases: [(&str, &[&str]); 3] = [
         ("text", &[REPORT]),
-        ("invocations (a quarter wide events)", &[START, &wide, END, REPORT]),
-        ("wide events, two metrics in two sets", &[&wide]),
+        ("invocations (a quarter wide events)", &invocations),
+        ("wide events, two metrics in two sets", &wide),
     ];
     let folder = std::env::temp_dir().join(format!("switchboard-ingest-{}", std::process::id()));
     let mut out = std::io::stdout();
@@ -65,17 +71,19 @@ fn best(store: impl Fn() -> Result<LogStore, Failure>, lines: &[&str]) -> Result
     Ok(LINES as f64 / fastest.as_secs_f64())
 }
 
-fn wide_event(now_ms: i64) -> String {
+fn wide_event(now_ms: i64, number: u32) -> String {
     format!(
         concat!(
             r#"{{"_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":"Switchboard","#,
             r#""Dimensions":[["ApiId"],["ApiId","Stage"]],"Metrics":[{{"Name":"Invocations","Unit":"Count"}},"#,
-            r#"{{"Name":"HandlerLatency","Unit":"Milliseconds"}}]}}]}},"Invocations":1,"HandlerLatency":1.25,"#,
+            r#"{{"Name":"HandlerLatency","Unit":"Milliseconds"}}]}}]}},"Invocations":1,"HandlerLatency":{:.2},"#,
             r#""ApiId":"a1b2c3d4e5","Stage":"local","level":"INFO","timestamp":"2026-09-25T09:20:12.000Z","#,
             r#""message":"invocation","eventType":"MESSAGE","routeKey":"$default","connectionId":"L0SM9cOFvHcCIhw=","#,
-            r#""requestId":"8f507cfc-xmpl-4697-b07a-ac58fc914c95","extendedRequestId":"L0SM9cOFvHcCIhw=","#,
+            r#""requestId":"8f507cfc-xmpl-4697-b07a-{:012x}","extendedRequestId":"L0SM9cOFvHcCIhw=","#,
             r#""function":"default","command":"publish","status":200,"channelNamespace":"room","coldStart":false}}"#
         ),
-        now_ms
+        now_ms,
+        1.0 + f64::from(number * 7919 % DIFFERENT) / 37.0,
+        number
     )
 }

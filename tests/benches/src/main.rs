@@ -101,6 +101,17 @@ async fn measure(options: &Options, files: u64, figures: &mut Figures) -> Result
         round_trips(&switchboard.url, route, "switchboard", Some(&spent), figures).await?;
         switchboard.stop().await?;
     }
+    if wanted("telemetry") {
+        for route in ["mock", "echo"] {
+            for level in ["OFF", "ERROR", "INFO"] {
+                let switchboard = Switchboard::logging(level).await?;
+                let spent = || switchboard.spent();
+                round_trips(&switchboard.url, route, &format!("logging {level}"), Some(&spent), figures)
+                    .await?;
+                switchboard.stop().await?;
+            }
+        }
+    }
     if let Some(folder) = options.peer.as_ref().filter(|_| wanted("peer")) {
         let peer = Peer::start(folder).await?;
         for route in ["echo", "post"] {

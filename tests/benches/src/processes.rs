@@ -63,6 +63,11 @@ impl Switchboard {
         Self::with(&["--no-verify-signatures"]).await
     }
 
+    /// One that logs at a level of the template's.
+    pub(crate) async fn logging(level: &str) -> Result<Self, Failure> {
+        Self::with(&["--parameter", &format!("LoggingLevel={level}")]).await
+    }
+
     async fn with(more: &[&str]) -> Result<Self, Failure> {
         let program = std::env::current_exe()?.with_file_name("switchboard");
         let mut child = Command::new(program)
