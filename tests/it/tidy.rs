@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("local", &["cloudwatch", "sam"]),
     ("cli", &["cloudwatch", "local", "sam", "shared"]),
     ("e2e", &["cli", "cloudwatch", "local", "sam", "shared"]),
-    ("benches", &["cloudwatch"]),
+    ("benches", &["cloudwatch", "shared"]),
     ("probe", &[]),
 ];
 
