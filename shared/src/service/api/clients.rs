@@ -1,11 +1,11 @@
 //! `subscribe`, `unsubscribe` and `disconnect`: what a server does to a user's connections.
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use crate::channel::{Channel, Namespace};
 use crate::ids::{ConnectionId, SubscriptionId, UserId};
 use crate::model::{Connection, State, Subscription};
-use crate::ports::{Post, StoreError};
+use crate::ports::Post;
 use crate::protocol::codec::encode_push;
 use crate::protocol::reply::{Empty, Reason, Subscribed};
 use crate::protocol::server::{Answer, Disconnect, Subscribe, SubscribeOptions, Unsubscribe, Whom};
@@ -30,13 +30,10 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
     ) -> Result<Answer, Failure> {
         let place = &channel(&call.options.channel, self.settings)?;
         let targets = self.greeted(&call.whom).await?;
-        let mut parts = stream::iter(targets.into_iter().enumerate())
+        let parts = stream::iter(targets.into_iter().enumerate())
             .map(|(part, connection)| self.bring_in((number, part), connection, place, &call.options))
             .buffer_unordered(AT_ONCE);
-        while let Some(part) = parts.next().await {
-            add(record, part?);
-        }
-        Ok(Answer::Done(Empty {}))
+        all(parts, record).await
     }
 
     async fn bring_in(
@@ -113,13 +110,10 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
             Failure::command(ErrorCode::BadRequest, "the channel's name breaks the grammar")
         })?;
         let targets = self.greeted(&call.whom).await?;
-        let mut parts = stream::iter(targets.into_iter().enumerate())
+        let parts = stream::iter(targets.into_iter().enumerate())
             .map(|(part, connection)| self.take_out((number, part), connection, &channel))
             .buffer_unordered(AT_ONCE);
-        while let Some(part) = parts.next().await {
-            add(record, part?);
-        }
-        Ok(Answer::Done(Empty {}))
+        all(parts, record).await
     }
 
     async fn take_out(
@@ -127,7 +121,7 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
         part: (usize, usize),
         mut connection: Connection,
         channel: &Channel,
-    ) -> Result<FrameRecord, StoreError> {
+    ) -> Result<FrameRecord, Failure> {
         let mut record = FrameRecord::default();
         if !leave(self.store, &mut connection, channel).await? {
             return Ok(record);
@@ -160,18 +154,15 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
             own.map_or(DisconnectCode::FORCED.into(), |own| Reason { code: own.code, reason: &own.reason });
         let mut targets = self.connections(&call.whom).await?;
         targets.retain(|connection| !call.options.whitelist.contains(connection.id.as_str()));
-        let mut parts = stream::iter(targets.into_iter().enumerate())
+        let parts = stream::iter(targets.into_iter().enumerate())
             .map(|(part, connection)| async move {
                 let mut record = FrameRecord::default();
                 let request = self.part((number, part), connection.id);
                 self.frames().send_away(&request, why, &mut record).await;
-                record
+                Ok(record)
             })
             .buffer_unordered(AT_ONCE);
-        while let Some(part) = parts.next().await {
-            add(record, part);
-        }
-        Ok(Answer::Done(Empty {}))
+        all(parts, record).await
     }
 
     /// The connections that are meant and whose clients were let in.
@@ -198,4 +189,21 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
         connections.retain(|connection| connection.state == State::Open && connection.user == user);
         Ok(connections)
     }
+}
+
+/// Sees all parts to their end, whatever comes of one: to drop the others would be to crash in
+/// the middle of them.
+async fn all(
+    parts: impl Stream<Item = Result<FrameRecord, Failure>>,
+    record: &mut FrameRecord,
+) -> Result<Answer, Failure> {
+    let mut parts = std::pin::pin!(parts);
+    let mut outcome = Ok(Answer::Done(Empty {}));
+    while let Some(part) = parts.next().await {
+        match part {
+            Ok(part) => add(record, part),
+            Err(failure) => outcome = outcome.and(Err(failure)),
+        }
+    }
+    outcome
 }

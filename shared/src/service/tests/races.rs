@@ -34,6 +34,10 @@ enum Act {
     SubRefresh(&'static str, &'static str),
     Unsubscribe(&'static str, &'static str),
     Publish(&'static str, &'static str),
+    /// A server's requests.
+    BringIn(&'static str, &'static str),
+    TakeOut(&'static str, &'static str),
+    SendAway(&'static str),
     Disconnect(&'static str),
     Lose(&'static str),
     /// A reader has found the channel too large.
@@ -68,6 +72,9 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (who(), what()).prop_map(|(id, channel)| Act::SubRefresh(id, channel)),
         2 => (who(), what()).prop_map(|(id, channel)| Act::Unsubscribe(id, channel)),
         3 => (who(), what()).prop_map(|(id, channel)| Act::Publish(id, channel)),
+        2 => (who(), what()).prop_map(|(id, channel)| Act::BringIn(id, channel)),
+        1 => (who(), what()).prop_map(|(id, channel)| Act::TakeOut(id, channel)),
+        1 => who().prop_map(Act::SendAway),
         2 => who().prop_map(Act::Disconnect),
         1 => who().prop_map(Act::Lose),
         2 => what().prop_map(Act::Spread),
@@ -129,6 +136,7 @@ fn start(world: &World, seen: &Arc<Mutex<Seen>>, number: usize, act: Act) -> Run
                     seen.lock().unwrap().published.push((message, channel, told));
                 }
             }
+            Act::BringIn(..) | Act::TakeOut(..) | Act::SendAway(_) => ask_server(&world, &message, act).await,
             Act::Disconnect(id) => {
                 if world.disconnect(id).await {
                     seen.lock().unwrap().ends.push(id);
@@ -162,6 +170,18 @@ async fn subscribe_both(world: &World, seen: &Mutex<Seen>, message: &str, id: &'
     let answer = world.send(id, message, &frame).await.0;
     let told = (1..).zip(both).filter(|(n, _)| answer.contains(&format!("{{\"id\":{n},\"subscribe\"")));
     seen.lock().unwrap().subscribed.extend(told.map(|(_, channel)| (id, channel)));
+}
+
+/// What a server asks for.
+async fn ask_server(world: &World, message: &str, act: Act) {
+    let (method, id, channel) = match act {
+        Act::BringIn(id, channel) => ("subscribe", id, channel),
+        Act::TakeOut(id, channel) => ("unsubscribe", id, channel),
+        Act::SendAway(id) => ("disconnect", id, ""),
+        _ => return,
+    };
+    let content = format!(r#"{{"user":"{id}","channel":"{channel}"}}"#);
+    drop(world.call(message, method, &content).await);
 }
 
 /// Polls the acts in the order that `order` picks, until all are done. The act that `crash`
@@ -232,14 +252,16 @@ fn stays(acts: &[Act], id: &str, channel: &str) -> bool {
         | Act::Lose(who)
         | Act::Greet(who)
         | Act::GreetWithToken(who)
+        | Act::SendAway(who)
         | Act::Connect(who) => who == id,
-        Act::Unsubscribe(who, what) => who == id && what == channel,
+        Act::Unsubscribe(who, what) | Act::TakeOut(who, what) => who == id && what == channel,
         Act::Subscribe(..)
         | Act::SubscribeBoth(_)
         | Act::SubscribeWithToken(..)
         | Act::SubRefresh(..)
         | Act::Refresh(_)
         | Act::Spread(_)
+        | Act::BringIn(..)
         | Act::Publish(..) => false,
     })
 }
