@@ -25,6 +25,7 @@ mod logs;
 mod metrics;
 mod namespaces;
 mod programs;
+mod publish;
 mod queries;
 mod query_command;
 mod quotas;

@@ -7,7 +7,9 @@ use clap::{Parser, ValueEnum};
 use local::Fault;
 
 use crate::connections::ConnectionsOptions;
+use crate::load::LoadOptions;
 use crate::metrics::MetricsOptions;
+use crate::publish::PublishOptions;
 use crate::query::QueryOptions;
 use crate::tail::TailOptions;
 use crate::trace::TraceOptions;
@@ -59,6 +61,16 @@ pub(crate) enum Subcommand {
         By channel and by user it is a Query and a read of each connection. All of them are found by a Scan, which \
         reads the table up to the last one that is shown: half a read unit for each 4 KB.")]
     Connections(ConnectionsOptions),
+    /// Publish to a channel through the server API.
+    #[command(after_help = "Examples:\n  switchboard publish --local room:1 '{\"text\":\"hi\"}'\n  \
+        SWITCHBOARD_API_KEY=... switchboard publish --url https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com news:1 '\"hi\"'")]
+    Publish(PublishOptions),
+    /// Open connections, subscribe, publish at a rate, and tell how long things took.
+    #[command(
+        after_help = "Examples:\n  switchboard load --local --connections 100 --rate 20 --duration 30s\n  \
+        switchboard load --url wss://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev --channel room:load --svg load.svg"
+    )]
+    Load(LoadOptions),
 }
 
 /// Which template, with which parameters.

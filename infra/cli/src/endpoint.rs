@@ -39,13 +39,26 @@ pub(crate) enum EndpointError {
     Folder(io::Error),
 }
 
-/// What `up` leaves for the other commands.
+/// Where a running `up` answers, as it leaves it for the other commands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Places {
+    /// The AWS services.
+    pub(crate) aws: String,
+    pub(crate) region: String,
+    /// The first WebSocket API.
+    pub(crate) websocket: Option<String>,
+    /// The HTTP APIs.
+    pub(crate) http: Option<String>,
+    /// The key of the server API: the template's parameter `ApiKey`. Nobody else reads the file.
+    pub(crate) api_key: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Address {
     folder: PathBuf,
     process: u32,
-    aws: String,
-    region: String,
+    #[serde(flatten)]
+    places: Places,
 }
 
 /// The address of a running `up`; it is taken back when this is dropped.
@@ -63,8 +76,7 @@ pub(crate) async fn config(args: &ConnectArgs) -> Result<SdkConfig, EndpointErro
         loader = loader.profile_name(profile);
     }
     if args.local {
-        let folder = std::env::current_dir().map_err(EndpointError::Folder)?;
-        let address = find(&directory(), &folder).ok_or(EndpointError::NotUp)?;
+        let address = local()?;
         let Credentials { access_key_id, secret_access_key, session_token } = Credentials::default();
         let credentials = aws_sdk_cloudwatchlogs::config::Credentials::new(
             access_key_id,
@@ -84,23 +96,28 @@ pub(crate) async fn config(args: &ConnectArgs) -> Result<SdkConfig, EndpointErro
     Ok(loader.load().await)
 }
 
+/// Where the `up` of this folder answers.
+pub(crate) fn local() -> Result<Places, EndpointError> {
+    let folder = std::env::current_dir().map_err(EndpointError::Folder)?;
+    find(&directory(), &folder).map(|address| address.places).ok_or(EndpointError::NotUp)
+}
+
 /// Leaves an address for the commands of this folder.
 ///
 /// # Errors
 /// When the file cannot be written; `up` is none the worse for it.
-pub(crate) fn announce(aws: &str, region: &str) -> io::Result<Announcement> {
-    announce_in(&directory(), &std::env::current_dir()?, aws, region)
+pub(crate) fn announce(places: Places) -> io::Result<Announcement> {
+    announce_in(&directory(), &std::env::current_dir()?, places)
 }
 
-fn announce_in(directory: &Path, folder: &Path, aws: &str, region: &str) -> io::Result<Announcement> {
+fn announce_in(directory: &Path, folder: &Path, places: Places) -> io::Result<Announcement> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     if fs::metadata(directory)?.uid() != getuid().as_raw() {
         return Err(io::Error::other(format!("{} belongs to somebody else", directory.display())));
     }
     let folder = folder.canonicalize()?;
     let file = file(directory, &folder);
-    let address =
-        Address { folder, process: std::process::id(), aws: aws.to_owned(), region: region.to_owned() };
+    let address = Address { folder, process: std::process::id(), places };
     // Whole or not at all: a command may be reading.
     let partial = file.with_extension(address.process.to_string());
     fs::write(&partial, serde_json::to_vec(&address)?)?;
@@ -155,14 +172,19 @@ mod tests {
         let below = folder.join("infra");
         fs::create_dir_all(&below).unwrap();
         assert_eq!(find(&directory, &folder), None);
-        let up = announce_in(&directory, &folder, "http://127.0.0.1:1", "us-east-1").unwrap();
+        let at = |aws: &str| Places { aws: aws.to_owned(), ..Places::default() };
+        let up = announce_in(&directory, &folder, at("http://127.0.0.1:1")).unwrap();
         for place in [&folder, &below] {
-            assert_eq!(find(&directory, place).unwrap().aws, "http://127.0.0.1:1");
+            assert_eq!(find(&directory, place).unwrap().places.aws, "http://127.0.0.1:1");
         }
         assert_eq!(find(&directory, &root), None);
-        let newer = announce_in(&directory, &folder, "http://127.0.0.1:2", "us-east-1").unwrap();
+        let newer = announce_in(&directory, &folder, at("http://127.0.0.1:2")).unwrap();
         drop(up);
-        assert_eq!(find(&directory, &folder).unwrap().aws, "http://127.0.0.1:2", "that of the newer stays");
+        assert_eq!(
+            find(&directory, &folder).unwrap().places.aws,
+            "http://127.0.0.1:2",
+            "that of the newer stays"
+        );
         drop(newer);
         assert_eq!(find(&directory, &folder), None);
         fs::remove_dir_all(&root).unwrap();

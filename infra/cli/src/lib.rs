@@ -6,8 +6,11 @@ mod chart;
 mod check;
 mod connections;
 mod endpoint;
+mod https;
+mod load;
 mod metrics;
 mod project;
+mod publish;
 mod query;
 mod short;
 mod tail;
@@ -37,6 +40,10 @@ enum CommandError {
     Trace(#[from] trace::TraceError),
     #[error(transparent)]
     Connections(#[from] connections::ConnectionsError),
+    #[error(transparent)]
+    Publish(#[from] publish::PublishError),
+    #[error(transparent)]
+    Load(#[from] load::LoadError),
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -50,6 +57,8 @@ pub fn run(args: Args) -> ExitCode {
         Subcommand::Tail(options) => tail::run(&options).map_err(CommandError::from),
         Subcommand::Metrics(options) => metrics::run(&options),
         Subcommand::Query(options) => query::run(&options).map_err(CommandError::from),
+        Subcommand::Publish(options) => publish::run(&options).map_err(CommandError::from),
+        Subcommand::Load(options) => load::run(&options).map_err(CommandError::from),
         Subcommand::Trace(options) => trace::run(&options).map_err(CommandError::from),
         Subcommand::Connections(options) => connections::run(&options).map_err(CommandError::from),
     };

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::UpOptions;
-use crate::endpoint;
+use crate::endpoint::{self, Places};
 use crate::project::{self, ProjectError};
 
 /// Why it did not come up.
@@ -74,7 +74,7 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         () = stop.asked() => return Ok(()),
     };
     let shown = app.clone();
-    let region = settings.region.clone();
+    let (region, api_key) = (settings.region.clone(), settings.parameters.get("ApiKey").cloned());
     let quotas = if options.no_quotas { Quotas::unlimited() } else { Quotas::default() };
     let config = Config {
         websocket,
@@ -93,7 +93,14 @@ async fn up(options: &UpOptions) -> Result<(), UpError> {
         running = local::start(app, programs, config) => running?,
         () = stop.asked() => return Ok(()),
     };
-    let announced = endpoint::announce(running.aws(), &region)
+    let places = Places {
+        aws: running.aws().to_owned(),
+        region,
+        websocket: running.endpoints().first().map(|endpoint| endpoint.websocket.clone()),
+        http: running.http().map(str::to_owned),
+        api_key,
+    };
+    let announced = endpoint::announce(places)
         .inspect_err(|error| tracing::warn!(%error, "commands with --local will not find this"));
     stay(&running, &shown, options, &mut stop).await?;
     drop(announced);
