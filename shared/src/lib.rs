@@ -13,8 +13,6 @@
 //! ids   clock
 //! ```
 
-use mimalloc::MiMalloc;
-
 pub mod adapters;
 pub mod auth;
 pub mod channel;
@@ -26,8 +24,3 @@ pub mod ports;
 pub mod protocol;
 pub mod service;
 pub mod telemetry;
-
-/// Every call of the SDK is hundreds of small allocations: the C library's allocator takes a sixth of
-/// a function's time.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;

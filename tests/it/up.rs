@@ -90,7 +90,7 @@ async fn up_says_where_it_is_answers_and_stops_cleanly() {
         assert!(client.ask(r#"{"id":1,"connect":{}}"#).await.starts_with(r#"{"id":1,"connect":{"client":""#));
         let aws = up.text("aws").to_owned();
         if cfg!(target_os = "linux") {
-            assert_eq!(functions_of(&aws).len(), 4, "the functions run");
+            assert_eq!(functions_of(&aws).len(), 5, "the functions run");
         }
         let ended = std::thread::spawn(move || up.stop(signal));
         let close = client.closed().await;

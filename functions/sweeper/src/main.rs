@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use shared::lambda::{self, Error, Function};
 
+#[global_allocator]
+static ALLOCATOR: lambda::Allocator = lambda::Allocator;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     lambda::exit(serve().await)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cloudwatch::alarms::AlarmStore;
 use cloudwatch::logs::{LogStore, OpenError};
 use cloudwatch::metrics::MetricStore;
-use sam::app::{App, WebSocketApi};
+use sam::app::{App, Function, WebSocketApi};
 use tokio::net::TcpListener;
 
 use crate::callback_endpoint;
@@ -157,9 +157,8 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     let aws = url(config.aws.local_addr()?);
     let http = config.http.as_ref().map(TcpListener::local_addr).transpose()?.map(url);
     let faults = faults(&config.faults, &app)?;
-    let names = app.functions.iter().map(|(id, function)| (id.clone(), function.name.clone())).collect();
-    let groups: BTreeMap<_, _> =
-        app.functions.iter().map(|(id, function)| (id.clone(), function.log_group.clone())).collect();
+    let names = of_functions(&app, |function| &function.name);
+    let groups = of_functions(&app, |function| &function.log_group);
     callback_endpoint::give(&mut app.functions, &app.apis, &endpoints);
     let iam = enforced(&mut app, &config)?;
     let declared = Declared::take(&mut app);
@@ -190,8 +189,7 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
         let output = last_lines(&logs, groups.get(&function).map_or("", String::as_str));
         StartError::Function { function, reason, output }
     })?;
-    let invoke = Arc::new(host.clone());
-    let ground = Ground::new(invoke, Arc::clone(&clock), &config.settings);
+    let ground = Ground::new(Arc::new(host.clone()), Arc::clone(&clock), &config.settings);
     let ground = Ground { time_scale: config.time_scale, ..ground };
     let settings = gateway::Settings {
         apis: app.apis,
@@ -210,6 +208,11 @@ pub async fn start(mut app: App, programs: Programs, config: Config) -> Result<R
     let gateway = Gateway::start(config.websocket, settings)?;
     let triggers = declared.start(&sqs, ground, config.http);
     Ok(Running { endpoints, aws, http, monitoring, gateway, triggers, host, tables, services })
+}
+
+/// Something of each function, by logical id.
+fn of_functions(app: &App, what: impl Fn(&Function) -> &String) -> BTreeMap<String, String> {
+    app.functions.iter().map(|(id, function)| (id.clone(), what(function).clone())).collect()
 }
 
 impl Running {

@@ -142,7 +142,7 @@ pub enum Target {
     /// `MOCK`: the gateway answers by itself.
     Mock(Mock),
     /// `AWS_PROXY` to a function that the stage's variables name, by the stages' names.
-    ByStage(BTreeMap<String, Target>),
+    ByStage(BTreeMap<String, Self>),
     /// Anything that the local AWS does not call yet, with the reason in words; the route
     /// answers as AWS does for a broken integration.
     Unsupported(String),

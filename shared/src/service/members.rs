@@ -21,6 +21,25 @@ pub async fn members(
     channel: &Channel,
     now_s: i64,
 ) -> Result<Vec<Member>, StoreError> {
+    let (members, shards) = seen(store, channel, now_s).await?;
+    if let Some(more) = spread::wider(shards, members.len())
+        && let Err(error) = store.spread(channel, Spread::new(more, now_s)).await
+    {
+        // The next one who reads them tries again.
+        tracing::warn!(%error, "a channel could not be spread over more shards");
+    }
+    Ok(members)
+}
+
+/// The members as [`members`] gives them, and over how many shards they are spread. Changes nothing.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn seen(
+    store: &(impl ListMembers + Sync),
+    channel: &Channel,
+    now_s: i64,
+) -> Result<(Vec<Member>, u16), StoreError> {
     let first = store.members(channel, 0, now_s, None).await?;
     let shards = first.shards.max(1);
     let mut members = first.members;
@@ -37,13 +56,7 @@ pub async fn members(
         members.sort_by(|one, other| one.connection.cmp(&other.connection));
     }
     members.dedup_by(|one, other| one.connection == other.connection);
-    if let Some(more) = spread::wider(shards, members.len())
-        && let Err(error) = store.spread(channel, Spread::new(more, now_s)).await
-    {
-        // The next one who reads them tries again.
-        tracing::warn!(%error, "a channel could not be spread over more shards");
-    }
-    Ok(members)
+    Ok((members, shards))
 }
 
 /// The members of a shard behind a place, which is empty for all of them.

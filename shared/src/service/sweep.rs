@@ -154,7 +154,8 @@ impl<S: SweepStore, C: DeliveryCallbacks> Sweep<'_, S, C> {
         // The protocol's own ping, `{}`, is answered by some client libraries though they are told not
         // to, and each answer would be a message and an invocation.
         let nothing = Bytes::from_static(NOTHING.as_bytes());
-        let goodbye = Bytes::from(encode_push(&Push::Disconnect { disconnect: DisconnectCode::RENEWED }));
+        let goodbye =
+            Bytes::from(encode_push(&Push::Disconnect { disconnect: DisconnectCode::RENEWED.into() }));
         let due = open.iter().filter_map(|opened| {
             let due = opened.due(self.now_ms)?;
             let frame = match due {

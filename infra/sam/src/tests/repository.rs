@@ -81,7 +81,7 @@ fn the_deployed_environments_are_strict() {
 #[test]
 fn every_function_is_a_package_that_cargo_builds() {
     let app = app("local");
-    assert_eq!(app.functions.len(), 4);
+    assert_eq!(app.functions.len(), 5);
     for function in app.functions.values() {
         let Code::Cargo { package, binary } = &function.code else { panic!("{:?}", function.code) };
         let name = package.file_name().and_then(|name| name.to_str());

@@ -6,7 +6,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::channel::Channel;
 use crate::ids::{ConnectionId, UserId};
 use crate::model::{Connection, State, keys};
-use crate::ports::{ListMembers, ReadConnection, StoreError};
+use crate::ports::{ReadConnection, StoreError};
+use crate::service::members::seen;
 
 use super::{Table, failed, item};
 
@@ -69,7 +70,7 @@ impl Connections {
     /// # Errors
     /// When the table does not answer.
     pub async fn of_channel(&self, channel: &Channel, now_s: i64, most: usize) -> Result<Found, StoreError> {
-        let members = self.0.members(channel, now_s).await?;
+        let (members, _) = seen(&self.0, channel, now_s).await?;
         self.read(members.into_iter().map(|member| member.connection).collect(), now_s, most).await
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::ApiError;
 use super::groups::put_token;
-use super::input::{Input, group_of, invalid_token, page_token};
+use super::input::{Input, group_of, invalid_token, page, page_token};
 use crate::insights::{self, Limits, Query, Range, Results, Source, Statistics};
 use crate::queries::{Job, Request, resolve};
 

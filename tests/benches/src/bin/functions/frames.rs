@@ -10,7 +10,7 @@ use shared::auth::TokenVerifier;
 use shared::channel::Namespaces;
 use shared::clock::ManualClock;
 use shared::lambda::EventType;
-use shared::lambda::event::Event;
+use shared::lambda::event::{Event, Input};
 use shared::lambda::response::Response;
 use shared::model::Connection;
 use shared::service::frame::{Frames, Request};

@@ -13,7 +13,7 @@ use metrique::unit_of_work::metrics;
 use metrique::writer::format::Format;
 use serde_json::Value;
 use shared::lambda::EventType;
-use shared::lambda::event::Event;
+use shared::lambda::event::{Event, Input};
 use shared::telemetry::event::CallbackRecord;
 use shared::telemetry::log::rfc3339;
 use shared::telemetry::{Emitter, FrameRecord, Invocation, UserHash, WideEvent, Work};
