@@ -8,13 +8,11 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use harness::{Options, Socket, Stack};
 use local::Credentials;
 use serde_json::{Value, json};
-use shared::adapters::Table;
-use shared::auth::ticket::Pass;
-use shared::clock::{Clock, SystemClock};
-use shared::service::ticket::issue;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::server_api::call;
 
 /// What the authorizer is told to answer.
 fn answer(effect: &str, key: &str) -> Value {
@@ -135,19 +133,11 @@ async fn refused(url: &str) -> u16 {
 async fn a_ticket_opens_one_handshake() {
     let stack =
         Stack::with(Options { parameters: strict("TokenSecret", "s3cret"), ..Options::default() }).await;
-    let table = Table::new(
-        aws_sdk_dynamodb::Client::new(stack.sdk()),
-        stack.table().to_owned(),
-        shared::telemetry::Usage::default(),
-    );
-    let pass = Pass {
-        user: "ada".into(),
-        info: Some(r#"{"name":"Ada"}"#.to_owned()),
-        expires_at: Some(4_000_000_000),
-    };
-    let ticket = issue(&table, &pass, SystemClock.now_s()).await.unwrap();
+    let content = json!({"user": "ada", "info": {"name": "Ada"}, "expire_at": 4_000_000_000_i64});
+    let answer = call(&stack, "ticket", &content).await;
+    let ticket = answer["result"]["ticket"].as_str().unwrap();
     assert_eq!(stack.rows().await.len(), 1);
-    let url = format!("{}?ticket={}", stack.endpoint().websocket, ticket.as_str());
+    let url = format!("{}?ticket={ticket}", stack.endpoint().websocket);
     let mut ada = Socket::open(&url).await;
     let answer = ada.ask(r#"{"id":1,"connect":{}}"#).await;
     assert!(answer.contains(r#""expires":true"#), "the pass's end counts: {answer}");
@@ -156,7 +146,7 @@ async fn a_ticket_opens_one_handshake() {
     let seen = [("ada".to_owned(), "200".to_owned()), ("-".to_owned(), "401".to_owned())];
     assert_eq!(handshakes(&stack), seen);
     let everything = stack.logs().events("");
-    assert!(everything.iter().all(|event| !event.message.contains(ticket.as_str())), "no ticket is logged");
+    assert!(everything.iter().all(|event| !event.message.contains(ticket)), "no ticket is logged");
     stack.stop().await;
 }
 

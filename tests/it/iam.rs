@@ -82,7 +82,9 @@ fn without(line: &str) -> Options {
     let template = template.replacen(line, "", 1).replace("CodeUri: ../functions", &functions);
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("iam");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(root().join("infra/samconfig.toml"), folder.join("samconfig.toml")).unwrap();
+    for file in ["samconfig.toml", "namespaces.schema.json"] {
+        std::fs::copy(root().join("infra").join(file), folder.join(file)).unwrap();
+    }
     std::fs::write(folder.join("template.yaml"), template).unwrap();
     Options { template: folder.join("template.yaml"), ..Options::default() }
 }

@@ -101,7 +101,7 @@ fn handlers(ports: &BTreeMap<String, Names>) -> BTreeMap<String, Names> {
         let name = words(signature).next()?.to_owned();
         let mut found = Names::new();
         words(signature).for_each(|word| expand(word, ports, &bundles, &mut found));
-        signature.contains("Invoked").then_some((name, found))
+        (signature.contains("Invoked") || signature.contains("Scheduled")).then_some((name, found))
     };
     let functions = text.split("pub async fn ").skip(1).chain(text.split("pub fn ").skip(1));
     functions.filter_map(handler).collect()
@@ -198,13 +198,14 @@ fn a_policy_names_its_resources_and_no_more_than_it_has_to() {
 
 /// What the table's adapter calls for each port.
 fn calls() -> BTreeMap<String, Names> {
-    const CALLS: [(&str, &str); 7] = [
+    const CALLS: [(&str, &str); 8] = [
         (".get_item()", "dynamodb:GetItem"),
         (".put_item()", "dynamodb:PutItem"),
         (".update_item()", "dynamodb:UpdateItem"),
         (".delete_item()", "dynamodb:DeleteItem"),
         (".query()", "dynamodb:Query"),
         (".scan()", "dynamodb:Scan"),
+        (".batch_get_item()", "dynamodb:BatchGetItem"),
         (".batch_write_item()", "dynamodb:BatchWriteItem"),
     ];
     let text = sources("adapters/dynamo");

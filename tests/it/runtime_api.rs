@@ -47,7 +47,12 @@ async fn played(name: &str) -> (Host, String, tokio::task::JoinHandle<Result<Val
         let host = host.clone();
         async move { act(&host, json!({ "x": 1 })).await }
     });
-    (host, lines.recv().await.unwrap().message.to_string(), invocation)
+    let mut address = lines.recv().await.unwrap().message.to_string();
+    // Lambda's own line comes first.
+    while address.starts_with("INIT_START") {
+        address = lines.recv().await.unwrap().message.to_string();
+    }
+    (host, address, invocation)
 }
 
 /// One call: status, headers in lower case, body.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 /// The key of the template's local environment.
 const KEY: [(&str, &str); 1] = [("X-API-Key", "local")];
 
-async fn call(stack: &Stack, method: &str, content: &Value) -> Value {
+/// What a call answers.
+pub(crate) async fn call(stack: &Stack, method: &str, content: &Value) -> Value {
     let (status, answer) = post(stack.http(), &format!("/api/{method}"), &KEY, &content.to_string()).await;
     assert_eq!(status, 200, "{answer}");
     answer
@@ -131,8 +132,10 @@ impl Document {
 }
 
 /// Every method, and what is refused. `CLIENT` stands for a connection.
-const CONVERSATION: [(&str, &str); 21] = [
+const CONVERSATION: [(&str, &str); 23] = [
     ("info", "{}"),
+    ("ticket", r#"{"user":"ada","info":{"name":"Ada"},"expire_at":4000000000}"#),
+    ("ticket", "{}"),
     ("subscribe", r#"{"client":"CLIENT","channel":"room:1","data":{"a":1}}"#),
     ("publish", r#"{"channel":"room:1","data":{"a":[1,null]},"tags":{"k":"v"},"idempotency_key":"k"}"#),
     ("publish", r#"{"channel":"plain:1","data":"text","skip_history":true}"#),

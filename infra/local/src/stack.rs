@@ -281,7 +281,7 @@ fn enforced(app: &mut App, config: &Config) -> Result<Option<Arc<Iam>>, StartErr
     if !config.enforce_iam {
         return Ok(None);
     }
-    let iam = Iam::of(&mut app.functions, &config.settings).map_err(StartError::Policy)?;
+    let iam = Iam::of(&mut app.functions, &app.tables, &config.settings).map_err(StartError::Policy)?;
     Ok(Some(Arc::new(iam)))
 }
 

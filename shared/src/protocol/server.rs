@@ -38,6 +38,8 @@ pub enum Call {
     HistoryRemove(Presence),
     /// Asks who answers.
     Info,
+    /// Asks for a one-time ticket; not Centrifugo's.
+    Ticket(Ticket),
 }
 
 /// What is published.
@@ -161,6 +163,19 @@ pub struct OwnReason {
     pub reason: String,
 }
 
+/// Content of `ticket`.
+#[derive(Debug, Deserialize)]
+pub struct Ticket {
+    /// Whom it lets in.
+    #[serde(default)]
+    pub user: String,
+    /// JSON about the client that others may see.
+    pub info: Option<Box<RawValue>>,
+    /// Until when the client may stay without a token: seconds since the epoch; `0` for no such end.
+    #[serde(default)]
+    pub expire_at: i64,
+}
+
 /// Content of `batch`: calls, each under its method's name.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
@@ -218,6 +233,7 @@ impl Call {
             "history" => Self::History(read(content)?),
             "history_remove" => Self::HistoryRemove(read(content)?),
             "info" => Self::Info,
+            "ticket" => Self::Ticket(read(content)?),
             "channels" | "refresh" | "rpc" => {
                 return Err(refused(ErrorCode::NotAvailable, "this service does not have it"));
             }
@@ -239,6 +255,7 @@ impl Call {
             Self::History(_) => "history",
             Self::HistoryRemove(_) => "history_remove",
             Self::Info => "info",
+            Self::Ticket(_) => "ticket",
         }
     }
 
@@ -254,7 +271,7 @@ impl Call {
             Self::Presence(call) | Self::PresenceStats(call) | Self::HistoryRemove(call) => {
                 Some(&call.channel)
             }
-            Self::Disconnect(_) | Self::Info => None,
+            Self::Disconnect(_) | Self::Info | Self::Ticket(_) => None,
         }
     }
 }
@@ -316,6 +333,11 @@ pub enum Answer {
     Info {
         /// One: there are no servers to tell of.
         nodes: [Node; 1],
+    },
+    /// Of `ticket`.
+    Ticket {
+        /// What the client presents, once and within a minute.
+        ticket: String,
     },
 }
 

@@ -143,6 +143,7 @@ fn may_manage(
         let asked = Asked {
             action: "execute-api:ManageConnections".to_owned(),
             resource: format!("{place}/{method}/@connections/{{connectionId}}"),
+            leading_keys: None,
         };
         let refused = function.refusal(&[asked]);
         let allowed = refused.is_none();

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use sam::app::Function;
+use sam::app::{Function, Table};
 
 use self::policy::{Decision, Policy};
 use self::request::{Asked, Place};
@@ -41,6 +41,7 @@ impl Iam {
     /// A sentence about a policy that cannot be evaluated.
     pub(crate) fn of(
         functions: &mut BTreeMap<String, Function>,
+        tables: &[Table],
         deployment: &sam::Settings,
     ) -> Result<Self, String> {
         let mut principals = BTreeMap::new();
@@ -49,7 +50,7 @@ impl Iam {
             principal.credentials.give(&mut function.environment);
             principals.insert(principal.credentials.access_key_id.clone(), principal);
         }
-        Ok(Self { principals, place: Place::new(deployment) })
+        Ok(Self { principals, place: Place::new(deployment, tables) })
     }
 
     /// The function with this key; `None` for anybody else.
@@ -104,7 +105,11 @@ impl Principal {
 
     /// What its policies together say of an action on a resource.
     pub(crate) fn decide(&self, action: &str, resource: &str) -> Decision {
-        let decisions = self.policies.iter().map(|policy| policy.decide(action, resource));
+        self.decide_on(action, resource, Some(&[]))
+    }
+
+    fn decide_on(&self, action: &str, resource: &str, keys: Option<&[String]>) -> Decision {
+        let decisions = self.policies.iter().map(|policy| policy.decide_on(action, resource, keys));
         decisions.fold(Decision::NotAllowed, |all, one| match (all, one) {
             (Decision::Denied, _) | (_, Decision::Denied) => Decision::Denied,
             (Decision::Allowed, _) | (_, Decision::Allowed) => Decision::Allowed,
@@ -114,8 +119,8 @@ impl Principal {
 
     /// The sentence that refuses the first of these that is not allowed.
     pub(crate) fn refusal(&self, asked: &[Asked]) -> Option<String> {
-        asked.iter().find_map(|Asked { action, resource }| {
-            let because = match self.decide(action, resource) {
+        asked.iter().find_map(|Asked { action, resource, leading_keys }| {
+            let because = match self.decide_on(action, resource, leading_keys.as_deref()) {
                 Decision::Allowed => return None,
                 Decision::Denied => "with an explicit deny in an identity-based policy".to_owned(),
                 Decision::NotAllowed => {
@@ -147,7 +152,7 @@ pub(crate) mod tests {
             arn: "arn:aws:sts::123456789012:assumed-role/role/function".to_owned(),
             policies: statements.iter().map(policy).collect(),
         };
-        let place = Place::new(&sam::Settings::default());
+        let place = Place::new(&sam::Settings::default(), &[]);
         Iam { principals: BTreeMap::from([(key.to_owned(), principal)]), place }
     }
 
@@ -171,7 +176,7 @@ pub(crate) mod tests {
             code: Code::Unrunnable("it is a test".to_owned()),
         };
         let mut functions = BTreeMap::from([("F".to_owned(), function)]);
-        let iam = Iam::of(&mut functions, &sam::Settings::default())?;
+        let iam = Iam::of(&mut functions, &[], &sam::Settings::default())?;
         Ok((iam, functions.remove("F").unwrap().environment))
     }
 
@@ -180,7 +185,7 @@ pub(crate) mod tests {
         let allow = json!({ "Effect": "Allow", "Action": "dynamodb:*", "Resource": "*" });
         let deny = json!({ "Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*" });
         let (iam, environment) = iam(&[allow, deny]).unwrap();
-        let asked = Asked { action: action.to_owned(), resource: "r".to_owned() };
+        let asked = Asked { action: action.to_owned(), resource: "r".to_owned(), leading_keys: None };
         let refusal = iam.principal(&environment["AWS_ACCESS_KEY_ID"]).unwrap().refusal(&[asked]);
         let arn = "arn:aws:sts::123456789012:assumed-role/stack-FRole/stack-F";
         let expected = expected.map(|because| {
@@ -214,7 +219,8 @@ pub(crate) mod tests {
         let condition = json!({ "Bool": { "aws:SecureTransport": "true" } });
         let statement = json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition });
         let error = iam(&[statement]).unwrap_err();
-        let expected = "a policy of the function F cannot be evaluated: a Condition is not evaluated locally";
+        let expected = "a policy of the function F cannot be evaluated: a Condition is not evaluated locally, but \
+                        for ForAllValues:StringLike of dynamodb:LeadingKeys";
         assert_eq!(error, expected);
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! [IAM JSON policy elements reference] and [Policy evaluation logic] in IAM's user guide: an
 //! explicit Deny wins, and what no statement allows is not allowed. What cannot be evaluated here
-//! makes the whole policy invalid, because leaving it out could let somebody in: conditions, and
-//! policy variables in resources.
+//! makes the whole policy invalid, because leaving it out could let somebody in: conditions but for
+//! those on `dynamodb:LeadingKeys`, and policy variables in resources.
 //!
 //! [IAM JSON policy elements reference]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 //! [Policy evaluation logic]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,6 +36,8 @@ struct Statement {
     effect: Effect,
     actions: Matching,
     resources: Matching,
+    /// `ForAllValues:StringLike` of `dynamodb:LeadingKeys`: patterns of partition keys.
+    leading_keys: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -95,12 +99,20 @@ impl Policy {
         statements.into_iter().map(Statement::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// What the policy says. Actions are compared without regard to case, resources with it; `*` in
-    /// either stands for any characters and `?` for one.
+    /// What the policy says of a call that has no keys. See [`Policy::decide_on`].
     pub(crate) fn decide(&self, action: &str, resource: &str) -> Decision {
+        self.decide_on(action, resource, Some(&[]))
+    }
+
+    /// What the policy says of a call on rows with these partition keys, `None` when they are not known:
+    /// a statement about keys then allows nothing, and denies. Actions are compared without regard to case, resources with it; `*` in
+    /// either stands for any characters and `?` for one.
+    pub(crate) fn decide_on(&self, action: &str, resource: &str, keys: Option<&[String]>) -> Decision {
         let action = action.to_ascii_lowercase();
         let about = |statement: &&Statement| {
-            statement.actions.matches(&action) && statement.resources.matches(resource)
+            statement.actions.matches(&action)
+                && statement.resources.matches(resource)
+                && statement.is_about_keys(keys)
         };
         let mut decision = Decision::NotAllowed;
         for statement in self.0.iter().filter(about) {
@@ -116,10 +128,7 @@ impl Policy {
 impl Statement {
     fn parse(statement: Value) -> Result<Self, String> {
         let written: Written = serde_json::from_value(statement).map_err(|error| error.to_string())?;
-        if written.condition.is_some_and(|condition| condition.as_object().is_none_or(|map| !map.is_empty()))
-        {
-            return Err("a Condition is not evaluated locally".to_owned());
-        }
+        let leading_keys = written.condition.map(leading_keys).transpose()?.flatten();
         let mut actions = Matching::one(written.action, written.not_action, "Action")?;
         let (Matching::Any(patterns) | Matching::NoneOf(patterns)) = &mut actions;
         patterns.iter_mut().for_each(|pattern| pattern.make_ascii_lowercase());
@@ -133,8 +142,39 @@ impl Statement {
                 return Err(format!("a resource is longer than {LONGEST_ARN} characters"));
             }
         }
-        Ok(Self { effect: written.effect, actions, resources })
+        Ok(Self { effect: written.effect, actions, resources, leading_keys })
     }
+
+    /// `ForAllValues` holds when there is no value at all.
+    fn is_about_keys(&self, keys: Option<&[String]>) -> bool {
+        match (&self.leading_keys, keys) {
+            (None, _) => true,
+            (Some(_), None) => self.effect == Effect::Deny,
+            (Some(patterns), Some(keys)) => {
+                keys.iter().all(|key| patterns.iter().any(|pattern| is_match(pattern, key)))
+            }
+        }
+    }
+}
+
+/// The only condition that is evaluated ("Using IAM policy conditions for fine-grained access control",
+/// DynamoDB's developer guide); an empty one is none.
+fn leading_keys(condition: Value) -> Result<Option<Vec<String>>, String> {
+    let refused =
+        || "a Condition is not evaluated locally, but for ForAllValues:StringLike of dynamodb:LeadingKeys";
+    let mut operators: BTreeMap<String, BTreeMap<String, Texts>> =
+        serde_json::from_value(condition).map_err(|_| refused())?;
+    if operators.is_empty() {
+        return Ok(None);
+    }
+    let mut keys =
+        operators.remove("ForAllValues:StringLike").filter(|_| operators.is_empty()).ok_or_else(refused)?;
+    let patterns =
+        keys.remove("dynamodb:LeadingKeys").filter(|_| keys.is_empty()).ok_or_else(refused)?.into_vec();
+    if patterns.iter().any(|pattern| pattern.contains("${")) {
+        return Err("a variable in a Condition is not evaluated locally".to_owned());
+    }
+    Ok(Some(patterns))
 }
 
 impl Matching {
@@ -278,6 +318,29 @@ mod tests {
         let newer = json!({ "Version": "2030-01-01", "Statement": [] });
         assert!(Policy::parse(&newer).unwrap_err().contains("2030-01-01"));
         assert!(Policy::parse(&json!({ "Statement": [] })).is_ok());
+    }
+
+    #[test]
+    fn a_condition_on_leading_keys_is_about_rows() {
+        let with = |effect: &str| {
+            let condition = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["K#*"] } });
+            let mut statement = statement(effect, "dynamodb:DeleteItem", "*");
+            statement["Condition"] = condition;
+            let all = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+            let statements = if effect == "Deny" { json!([statement, all]) } else { json!([statement]) };
+            Policy::parse(&json!({ "Statement": statements })).unwrap()
+        };
+        let check = |effect: &str, keys: Option<&[&str]>, expected: Decision| {
+            let keys: Option<Vec<_>> = keys.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect());
+            let decision = with(effect).decide_on("dynamodb:DeleteItem", "t", keys.as_deref());
+            assert_eq!(decision, expected, "{effect} {keys:?}");
+        };
+        check("Allow", Some(&["K#1", "K#2"]), Decision::Allowed);
+        check("Allow", Some(&["K#1", "C#2"]), Decision::NotAllowed);
+        check("Allow", None, Decision::NotAllowed);
+        check("Deny", Some(&["K#1"]), Decision::Denied);
+        check("Deny", Some(&["C#1"]), Decision::Allowed);
+        check("Deny", None, Decision::Denied);
     }
 
     /// The definition of a match, with no regard to time.

@@ -4,6 +4,9 @@
 //! Amazon CloudWatch Logs, Amazon CloudWatch and Amazon SQS. A batch of SQS needs what its single call
 //! does, and a transaction of DynamoDB what each of its parts does. CloudWatch is asked about `*` only.
 
+use std::collections::BTreeMap;
+
+use sam::app::Table;
 use serde_json::Value;
 
 /// An action and a resource.
@@ -13,6 +16,9 @@ pub(crate) struct Asked {
     pub(crate) action: String,
     /// Its ARN, or `*` where the action has none.
     pub(crate) resource: String,
+    /// `dynamodb:LeadingKeys`: the partition keys of the rows, where they are known. Only calls on one row of
+    /// a table of the template say them.
+    pub(crate) leading_keys: Option<Vec<String>>,
 }
 
 /// Where resources are, for their ARNs.
@@ -21,16 +27,28 @@ pub(crate) struct Place {
     partition: &'static str,
     region: String,
     account: String,
+    /// The partition key's attribute of each table.
+    keys: BTreeMap<String, String>,
 }
 
 impl Place {
-    pub(crate) fn new(deployment: &sam::Settings) -> Self {
+    pub(crate) fn new(deployment: &sam::Settings, tables: &[Table]) -> Self {
         let sam::Settings { region, account_id, .. } = deployment;
-        Self { partition: deployment.partition(), region: region.clone(), account: account_id.clone() }
+        let partition_key = |table: &Table| {
+            let keys = table.create.get("KeySchema")?.as_array()?;
+            let hash = keys.iter().find(|key| key.get("KeyType").is_some_and(|kind| kind == "HASH"))?;
+            Some((table.name.clone(), hash.get("AttributeName")?.as_str()?.to_owned()))
+        };
+        Self {
+            partition: deployment.partition(),
+            region: region.clone(),
+            account: account_id.clone(),
+            keys: tables.iter().filter_map(partition_key).collect(),
+        }
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
-        let Self { partition, region, account } = self;
+        let Self { partition, region, account, .. } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
@@ -67,6 +85,12 @@ impl Place {
             "ListTagsOfResource" | "TagResource" | "UntagResource" => {
                 own(text(body, "ResourceArn").to_owned())
             }
+            "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" => {
+                let name = text(body, "TableName");
+                let row = if operation == "PutItem" { &body["Item"] } else { &body["Key"] };
+                let leading_keys = self.leading_key(name, row).map(|key| vec![key]);
+                vec![Asked { leading_keys, ..asked("dynamodb", operation, table(name)) }]
+            }
             _ => {
                 let table = table(text(body, "TableName"));
                 match body["IndexName"].as_str() {
@@ -75,6 +99,13 @@ impl Place {
                 }
             }
         }
+    }
+
+    /// The partition key of a row; numbers and bytes as they are written.
+    fn leading_key(&self, table: &str, row: &Value) -> Option<String> {
+        let name = table.rsplit('/').next()?;
+        let value = row.get(self.keys.get(name)?)?.as_object()?.values().next()?;
+        value.as_str().map(str::to_owned)
     }
 
     /// A statement's first word is its action. Which table it means is not read: it has to be allowed on
@@ -140,7 +171,7 @@ impl Place {
 }
 
 fn asked(service: &str, operation: &str, resource: String) -> Asked {
-    Asked { action: format!("{service}:{operation}"), resource }
+    Asked { action: format!("{service}:{operation}"), resource, leading_keys: None }
 }
 
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
@@ -162,7 +193,27 @@ mod tests {
     }
 
     fn place() -> Place {
-        Place::new(&sam::Settings::default())
+        Place::new(&sam::Settings::default(), &[])
+    }
+
+    #[test]
+    fn calls_on_one_row_say_its_partition_key() {
+        let create = json!({ "KeySchema": [
+            { "AttributeName": "SK", "KeyType": "RANGE" }, { "AttributeName": "PK", "KeyType": "HASH" },
+        ] });
+        let table = Table { logical_id: "T".to_owned(), name: "t".to_owned(), create, ttl_attribute: None };
+        let place = Place::new(&sam::Settings::default(), &[table]);
+        let check = |operation, body: Value, expected: Option<&str>| {
+            let keys = place.dynamodb(operation, &body).remove(0).leading_keys;
+            assert_eq!(keys, expected.map(|key| vec![key.to_owned()]), "{operation} {body}");
+        };
+        let row = json!({ "PK": { "S": "K#1" }, "SK": { "S": "K" } });
+        check("DeleteItem", json!({ "TableName": "t", "Key": row }), Some("K#1"));
+        check("PutItem", json!({ "TableName": "t", "Item": row }), Some("K#1"));
+        let arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t";
+        check("GetItem", json!({ "TableName": arn, "Key": { "PK": { "N": "7" } } }), Some("7"));
+        check("GetItem", json!({ "TableName": "other", "Key": row }), None);
+        check("Query", json!({ "TableName": "t", "KeyConditionExpression": "PK = :pk" }), None);
     }
 
     #[test]

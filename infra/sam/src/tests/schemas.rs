@@ -1,21 +1,31 @@
 //! Variables that have a schema.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::Settings;
+
+/// A folder with the schemas, which is written once for all tests of this process.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("switchboard-schemas-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [
+            ("good.json", r#"{"type":"object","properties":{"n":{"type":"integer"}}}"#),
+            ("text.json", "?"),
+            ("bad.json", r#"{"type":"thing"}"#),
+        ] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        folder
+    })
+}
 
 /// What is wrong with a template whose variable V has a schema, under this name, and a value.
 #[track_caller]
 fn check(schema: &str, value: &str, expected: &str) {
-    let folder = std::env::temp_dir().join(format!("switchboard-schemas-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    for (name, text) in [
-        ("good.json", r#"{"type":"object","properties":{"n":{"type":"integer"}}}"#),
-        ("text.json", "?"),
-        ("bad.json", r#"{"type":"thing"}"#),
-    ] {
-        std::fs::write(folder.join(name), text).unwrap();
-    }
+    let folder = folder();
     let template = format!(
         "
 Metadata: {{Switchboard: {{EnvironmentSchemas: {{V: {schema}}}}}}}
@@ -26,7 +36,7 @@ Resources:
   G: {{Type: AWS::Serverless::Function, Properties: {{Handler: x, CodeUri: .}}}}
 "
     );
-    let read = crate::read(&template, Path::new("template.yaml"), &folder, &Settings::default());
+    let read = crate::read(&template, Path::new("template.yaml"), folder, &Settings::default());
     let seen = read.err().map(|errors| errors.to_string()).unwrap_or_default();
     assert_eq!(seen.replace(&folder.display().to_string(), "FOLDER"), expected);
 }

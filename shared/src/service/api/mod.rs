@@ -3,13 +3,14 @@
 
 mod clients;
 mod publish;
+mod ticket;
 mod watch;
 
 use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::ids::ConnectionId;
-use crate::ports::{ListDevices, RememberKey, RemoveHistory};
+use crate::ports::{ListDevices, PutTicket, RememberKey, RemoveHistory};
 use crate::protocol::ErrorCode;
 use crate::protocol::codec::{MAX_COMMANDS, Refused};
 use crate::protocol::server::{Answer, ApiError, Batch, Call, Node, Response};
@@ -22,8 +23,8 @@ use super::{Failure, Settings};
 const AT_ONCE: usize = 16;
 
 /// What the server API may do to the table.
-pub trait ApiStore: FrameStore + ListDevices + RememberKey + RemoveHistory {}
-impl<T: FrameStore + ListDevices + RememberKey + RemoveHistory> ApiStore for T {}
+pub trait ApiStore: FrameStore + ListDevices + PutTicket + RememberKey + RemoveHistory {}
+impl<T: FrameStore + ListDevices + PutTicket + RememberKey + RemoveHistory> ApiStore for T {}
 
 /// One request of a server.
 #[derive(Debug)]
@@ -155,6 +156,7 @@ impl<S: ApiStore, C: FrameCallbacks> Api<'_, S, C> {
             Call::PresenceStats(call) => self.presence_stats(&call.channel).await.map(Answer::PresenceStats),
             Call::History(call) => self.history(number, &call).await.map(Answer::History),
             Call::HistoryRemove(call) => self.history_remove(&call.channel).await,
+            Call::Ticket(call) => self.ticket(&call).await,
             Call::Info => {
                 let version = env!("CARGO_PKG_VERSION");
                 Ok(Answer::Info { nodes: [Node { uid: "switchboard", name: "switchboard", version }] })

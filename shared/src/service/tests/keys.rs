@@ -67,7 +67,8 @@ fn start(world: &World, told: &Told, to: &'static str, number: usize, act: Act) 
     })
 }
 
-/// Runs the acts by turns, with `a` subscribed, then one more request with the key.
+/// Runs the acts by turns, with `a` subscribed, then one more request with the key, and a publication that brings
+/// what did not arrive, such as what a deliverer had no time for.
 fn run(to: &'static str, acts: &[Act], order: &[u8], crash: Option<(usize, usize)>) -> (World, Vec<Value>) {
     let (world, told) = (World::new(), Told::default());
     let prepared = world.clone();
@@ -81,7 +82,7 @@ fn run(to: &'static str, acts: &[Act], order: &[u8], crash: Option<(usize, usize
     let running =
         acts.iter().enumerate().map(|(number, act)| start(&world, &told, to, number, *act)).collect();
     interleave(running, order, crash);
-    for (number, act) in [(100, Act::Wait), (101, Act::Request)] {
+    for (number, act) in [(100, Act::Wait), (101, Act::Request), (102, Act::Publish)] {
         interleave(vec![start(&world, &told, to, number, act)], &[0], None);
     }
     let told = Arc::into_inner(told).unwrap().into_inner().unwrap();
