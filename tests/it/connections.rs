@@ -70,11 +70,11 @@ async fn connections_are_shown_all_by_channel_and_by_user() {
     check(&stack, &["--channel", "room:3"], &[]);
     check(&stack, &["--user", "alice", "--table", "SWITCHBOARD"], &[alice]);
     check(&stack, &["--user", "bob"], &[]);
-    check(&stack, &["--channel", "room:2", "--limit", "1"], &[alice]);
 
     let output = connections(&stack, &["--channel", "room:2", "--limit", "1"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.starts_with("Connection") && text.contains(" alice "), "{text}");
+    // Which of them depends on their ids.
+    assert!(text.starts_with("Connection"), "{text}");
     assert!(text.contains("\n1 connection, and there may be more: see --limit. Read units: "), "{text}");
     let output = connections(&stack, &["--table", "other"]);
     let error = String::from_utf8(output.stderr).unwrap();
