@@ -134,7 +134,10 @@ def routes(resources):
             yield f"{name}: its integration calls no function of the template"
             continue
         route, sources = properties["RouteKey"], list(sources_of(resources, function))
-        if not any(source.endswith(f":{text(properties['ApiId'])}/${{StageName}}/{route}") for source in sources):
+        api = text(properties["ApiId"])
+        # A route of an HTTP API is `POST /path`, with its parameters as they are written.
+        place = f"{api}/*/{route.replace(' ', '', 1)}" if " " in route else f"{api}/${{StageName}}/{route}"
+        if not any(source.endswith(f":{place}") for source in sources):
             yield f"{name}: {function} has no permission for {route}"
     for name, body in of_type(resources, "AWS::ApiGatewayV2::Authorizer").items():
         properties = body["Properties"]
