@@ -37,6 +37,9 @@ pub enum OpenError {
     },
 }
 
+/// How long to wait for whoever has the folder, who may be about to end: a restart follows at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Opens or makes a file of a folder for this process alone; `read` says what is in it.
 pub(crate) fn open<T>(
     folder: &Path,
@@ -48,7 +51,7 @@ pub(crate) fn open<T>(
         .map_err(|cause| OpenError::Folder { folder: folder.to_owned(), cause })?;
     let opened = || {
         let connection = Connection::open(folder.join(file))?;
-        connection.busy_timeout(Duration::ZERO)?;
+        connection.busy_timeout(PATIENCE)?;
         // The lock is held until the connection is closed, or its process has ended.
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         prepare(&connection, versions)?;

@@ -4,7 +4,7 @@
 mod schema;
 mod writer;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::event::{Key, LogEvent};
 use super::group::{Order, Stream};
 use super::metric_filter::MetricFilter;
-use crate::sqlite::OpenError;
+use crate::sqlite::{OpenError, PATIENCE};
 
 /// Changes that may wait for the writer; who has one more waits, too.
 const WAITING: usize = 64 * 1024;
@@ -108,10 +108,12 @@ impl Disk {
         let in_folder = |cause| OpenError::Folder { folder: folder.to_owned(), cause };
         std::fs::create_dir_all(folder).map_err(in_folder)?;
         let lock = File::create(folder.join("logs.lock")).map_err(in_folder)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Taken(folder.to_owned()),
-            TryLockError::Error(cause) => in_folder(cause),
-        })?;
+        let (locked, waiting) = sync_channel(1);
+        std::thread::spawn(move || locked.send(lock.lock().map(|()| lock)));
+        let lock = match waiting.recv_timeout(PATIENCE) {
+            Ok(locked) => locked.map_err(in_folder)?,
+            Err(_) => return Err(OpenError::Taken(folder.to_owned())),
+        };
         Self::connect(&folder.join("logs.sqlite"), lock)
             .map_err(|cause| OpenError::Database { folder: folder.to_owned(), cause })
     }
