@@ -219,16 +219,19 @@ Resources:
       AccessLogSettings: {DestinationArn: !GetAtt Log.Arn, Format: $context.requestId $context.eventType}
 "#;
 
+/// The command in a folder, where `--local` finds the `up` of that folder and no other.
+fn in_folder(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = switchboard(arguments);
+    command.current_dir(folder).env("XDG_RUNTIME_DIR", folder);
+    command
+}
+
 #[test]
 fn tail_shows_the_lines_of_the_up_of_its_folder() {
     let template = temporary("tail", LOGGED);
     let folder = template.parent().unwrap().to_owned();
     let template = ["--template", template.to_str().unwrap()];
-    let here = |arguments: &[&str]| {
-        let mut command = switchboard(arguments);
-        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
-        command
-    };
+    let here = |arguments: &[&str]| in_folder(&folder, arguments);
     let tail = ["tail", "--local", "--no-follow", "--json"];
     let nobody = here(&tail).output().unwrap();
     assert_eq!(nobody.status.code(), Some(1));
@@ -257,11 +260,7 @@ fn query_and_trace_ask_the_up_of_their_folder() {
     let template = temporary("query", LOGGED);
     let folder = template.parent().unwrap().to_owned();
     let template = ["--template", template.to_str().unwrap()];
-    let here = |arguments: &[&str]| {
-        let mut command = switchboard(arguments);
-        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
-        command
-    };
+    let here = |arguments: &[&str]| in_folder(&folder, arguments);
     let output = |arguments: &[&str]| {
         let Output { status, stdout, stderr } = here(arguments).output().unwrap();
         (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
@@ -294,11 +293,7 @@ fn query_and_trace_ask_the_up_of_their_folder() {
 #[test]
 fn connections_are_those_of_the_up_of_its_folder_whose_functions_do_what_they_may() {
     let folder = temporary("connections", "").parent().unwrap().to_owned();
-    let here = |arguments: &[&str]| {
-        let mut command = switchboard(arguments);
-        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
-        command
-    };
+    let here = |arguments: &[&str]| in_folder(&folder, arguments);
     let template = root().join("infra/template.yaml");
     let more = ["--enforce-iam", "--template", template.to_str().unwrap()];
     let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &more].concat()));
@@ -321,11 +316,7 @@ fn trace_shows_the_lines_of_one_connection() {
         + &format!("        DestinationArn: !GetAtt Log.Arn\n        {format}\n");
     let template = temporary("trace", &text);
     let folder = template.parent().unwrap().to_owned();
-    let here = |arguments: &[&str]| {
-        let mut command = switchboard(arguments);
-        command.current_dir(&folder).env("XDG_RUNTIME_DIR", &folder);
-        command
-    };
+    let here = |arguments: &[&str]| in_folder(&folder, arguments);
     let template = ["--template", template.to_str().unwrap()];
     let up = Up::run(&mut here(&[&Up::ARGUMENTS[..], &template].concat()));
     let runtime = tokio::runtime::Runtime::new().unwrap();

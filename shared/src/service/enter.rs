@@ -116,7 +116,7 @@ impl<S: FrameStore, C: FrameCallbacks> Frames<'_, S, C> {
         match subscribe(self.store, &mut session.connection, vec![wanted], now_s).await.pop() {
             Some(entered) => self.begin(session, entered?, record).await,
             // There is one for each that was wanted.
-            None => Ok(SubscribeResult::default()),
+            None => Err(Failure::command(ErrorCode::Internal, "a subscribe had no outcome")),
         }
     }
 
